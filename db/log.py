@@ -1,0 +1,48 @@
+"""One line of JSON an event: a static name and fields; ids, never a name, a patient ID, a birth date or free text."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(process: str, level: int = logging.INFO) -> None:
+    """Send this process's own events and the libraries' log to standard error as JSON lines.
+
+    Parameters
+    ----------
+    process
+        Name of the process, bound to each line.
+    level
+        Lowest level that is written.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def get(name: str) -> Any:
+    """Return the logger of a module: ``log.info("object_stored", size_bytes=…)``."""
+    return structlog.stdlib.get_logger(name)

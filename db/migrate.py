@@ -1,0 +1,88 @@
+"""``python -m db.migrate``: bring the database to this version's tables and views; run it before the services start."""
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import OperationalError
+
+from db import log
+from db.errors import CarpusError, TransientError
+from db.session import engine
+
+
+def configuration(*, changes_schema: bool) -> Config:
+    """Return Alembic's configuration, which needs no file.
+
+    Parameters
+    ----------
+    changes_schema
+        Whether the command will upgrade or downgrade, and so touches the views.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["changes_schema"] = changes_schema
+    return config
+
+
+def upgrade(revision: str = "head") -> None:
+    """Go up to a revision; at the newest one the views follow their files.
+
+    Raises
+    ------
+    TransientError
+        When the database is away or a lock was held too long; nothing was changed.
+    """
+    try:
+        command.upgrade(configuration(changes_schema=True), revision)
+    except OperationalError as error:
+        raise TransientError(f"the migration did not run: {str(error.orig).partition(chr(10))[0]}") from error
+
+
+def downgrade(revision: str) -> None:
+    """Go back down to a revision; the views are dropped and come back with the next upgrade."""
+    command.downgrade(configuration(changes_schema=True), revision)
+
+
+def check() -> None:
+    """Compare the tables in code with the database's.
+
+    Raises
+    ------
+    alembic.util.CommandError
+        When a revision is missing.
+    """
+    command.check(configuration(changes_schema=False))
+
+
+def is_current() -> bool:
+    """Return whether the database is at this version's newest revision."""
+    newest = ScriptDirectory.from_config(configuration(changes_schema=False)).get_heads()
+    with engine().connect() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads()) == set(newest)
+
+
+def main(arguments: list[str]) -> int:
+    """Upgrade, or with ``--check`` only compare."""
+    log.configure("migrate")
+    try:
+        if arguments == ["--check"]:
+            check()
+        elif arguments:
+            print("usage: python -m db.migrate [--check]", file=sys.stderr)
+            return 2
+        else:
+            upgrade()
+    except (CarpusError, CommandError) as error:
+        print(f"carpus: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

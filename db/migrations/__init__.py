@@ -1,0 +1,1 @@
+"""Alembic's environment and one file a revision, in the order of their names."""

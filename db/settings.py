@@ -1,0 +1,111 @@
+"""Settings shared by every process: where the database, the broker and the store are, and how often a thing is tried.
+
+Every setting is an environment variable with the prefix ``CARPUS_``, or a file of the same name in lower case in the
+folder ``CARPUS_SECRETS`` (Docker secrets: ``/run/secrets``). It is read once per process into a frozen object. The other
+packages add their own classes, so that the listener never fails for want of a worker's setting.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from db.errors import SettingsError
+
+PREFIX = "CARPUS_"
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Base of each package's settings: prefix, secrets from files, frozen."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment first, then the secrets folder where there is one."""
+        folder = Path(os.environ.get(f"{PREFIX}SECRETS", "/run/secrets"))
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder.is_dir() else ()
+        return (init_settings, env_settings, *files)
+
+
+class SharedSettings(Settings):
+    """What every process of Carpus needs to know."""
+
+    database_url: str = Field(description="PostgreSQL, as `postgresql+psycopg://user@host:port/database`")
+    database_password: SecretStr | None = Field(None, description="its password, unless the URL holds it")
+    broker_url: str = Field(description="Redis, as `redis://host:port/0`")
+    broker_password: SecretStr | None = Field(None, description="its password, unless the URL holds it")
+    store: Path = Field(description="folder of the stored objects and standard radiographs; one file system")
+    attempts: int = Field(3, ge=1, le=20, description="times a step is tried before the radiograph is `FAILED`")
+    republish_seconds: Seconds = Field(30, description="a waiting radiograph's message is presumed lost after this")
+
+    def sqlalchemy_url(self) -> URL:
+        """Return the database's address with its password.
+
+        Raises
+        ------
+        SettingsError
+            When the address is no PostgreSQL URL.
+        """
+        try:
+            url = make_url(self.database_url)
+        except ArgumentError as error:
+            raise SettingsError(f"{PREFIX}DATABASE_URL is no database URL ({error})") from error
+        if url.drivername != "postgresql+psycopg":
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL begins with {url.drivername}://, but must begin with postgresql+psycopg://"
+            )
+        return url.set(password=self.database_password.get_secret_value()) if self.database_password else url
+
+    def broker_url_with_password(self) -> str:
+        """Return Redis's address with its password, as Celery takes it."""
+        if self.broker_password is None:
+            return self.broker_url
+        scheme, _, rest = self.broker_url.partition("://")
+        return f"{scheme}://:{self.broker_password.get_secret_value()}@{rest.rpartition('@')[2]}"
+
+
+T = TypeVar("T", bound=Settings)
+
+
+def load(kind: type[T]) -> T:
+    """Read one class of settings.
+
+    Parameters
+    ----------
+    kind
+        The class of settings.
+
+    Raises
+    ------
+    SettingsError
+        Naming each variable that is missing or malformed, and what it is for.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            about = kind.model_fields[name].description if name in kind.model_fields else ""
+            problems.append(f"{PREFIX}{name.upper()}: {problem['msg']} ({about})")
+        raise SettingsError("; ".join(problems)) from error
+
+
+@cache
+def shared() -> SharedSettings:
+    """Return this process's shared settings, read once."""
+    return load(SharedSettings)

@@ -1,0 +1,225 @@
+"""The states of a radiograph: one function makes each transition, inside the caller's transaction.
+
+The row is the truth and a message only a hint, so that any message may be lost or come twice. A worker *claims* a
+radiograph before it works; the number of the attempt is the claim's token, without which nothing can be finished. A row
+whose ``due_at`` has passed is the sweep's: in a waiting state its message was lost, in a working state its worker.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from db import settings
+from db.errors import CarpusError
+from db.tables import Radiograph
+from db.vocabulary import State
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task of the way: the queue it comes by and the states it moves a radiograph through."""
+
+    queue: str
+    waiting: State
+    working: State
+    done: State
+
+
+READ = Step("read", State.RECEIVED, State.READING, State.READ)
+ASSESS = Step("assess", State.READ, State.ASSESSING, State.COMPLETED)
+STEPS = (READ, ASSESS)
+
+_WAITING: dict[str, Any] = {"waiting_since": func.clock_timestamp()}
+_ENDED: dict[str, Any] = {"due_at": None, "ended_at": func.clock_timestamp()}
+
+
+class LapsedClaimError(CarpusError):
+    """The claim had lapsed and the radiograph has gone on without this worker: drop what was made."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to finish one step of one radiograph."""
+
+    radiograph: Radiograph
+    step: Step
+    attempt: int
+    waited_ms: float
+
+
+def in_seconds(seconds: float) -> ColumnElement[Any]:
+    """Return the database's time in so many seconds; its clock is the only one used, so workers' may differ."""
+    return func.clock_timestamp() + timedelta(seconds=seconds)
+
+
+def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float) -> Claim | None:
+    """Take a waiting radiograph, or one whose worker's claim has lapsed.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    radiograph_id
+        The row.
+    step
+        The step to work on.
+    lease_seconds
+        How long the claim holds; longer than the step may take.
+
+    Returns
+    -------
+    Claim or None
+        None when there is nothing to do: done already, in other hands, or out of attempts.
+    """
+    lapsed = and_(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
+    waited = func.extract("epoch", func.clock_timestamp() - Radiograph.waiting_since) * 1000
+    row = session.execute(
+        update(Radiograph)
+        .where(
+            Radiograph.id == radiograph_id,
+            Radiograph.attempts < settings.shared().attempts,
+            or_(Radiograph.state == step.waiting, lapsed),
+        )
+        .values(
+            state=step.working,
+            attempts=Radiograph.attempts + 1,
+            due_at=in_seconds(lease_seconds),
+        )
+        .returning(Radiograph, waited)
+    ).one_or_none()
+    return Claim(row[0], step, row[0].attempts, float(row[1])) if row else None
+
+
+def finish(session: Session, held: Claim, **columns: Any) -> None:
+    """Move a claimed radiograph on to its step's next state, writing what the step found out.
+
+    Raises
+    ------
+    LapsedClaimError
+        When the claim had lapsed and somebody else took the radiograph.
+    """
+    done = held.step.done
+    if done.is_end:
+        _leave(session, held, state=done, state_reason=None, **_ENDED, **columns)
+    else:
+        due = in_seconds(settings.shared().republish_seconds)
+        _leave(session, held, state=done, state_reason=None, attempts=0, due_at=due, **_WAITING, **columns)
+
+
+def reject(session: Session, held: Claim, reason: str) -> None:
+    """End a claimed radiograph as ``REJECTED`` for a permanent reason.
+
+    Raises
+    ------
+    LapsedClaimError
+        As in :func:`finish`.
+    """
+    _leave(session, held, state=State.REJECTED, state_reason=reason, **_ENDED)
+
+
+def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float) -> State:
+    """Put a claimed radiograph back to wait for its next attempt, or end it as ``FAILED`` after the last.
+
+    Returns
+    -------
+    State
+        The state it went to.
+
+    Raises
+    ------
+    LapsedClaimError
+        As in :func:`finish`.
+    """
+    if held.attempt >= settings.shared().attempts:
+        _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
+        return State.FAILED
+    _leave(session, held, state=held.step.waiting, state_reason=reason, due_at=in_seconds(delay_seconds), **_WAITING)
+    return held.step.waiting
+
+
+def _leave(session: Session, held: Claim, **columns: Any) -> None:
+    result = session.execute(
+        update(Radiograph)
+        .where(
+            Radiograph.id == held.radiograph.id,
+            Radiograph.state == held.step.working,
+            Radiograph.attempts == held.attempt,
+        )
+        .values(**columns)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise LapsedClaimError(
+            f"radiograph {held.radiograph.id}: attempt {held.attempt} at {held.step.queue} had lapsed"
+        )
+
+
+def expire_claims(session: Session, step: Step) -> int:
+    """Put radiographs whose worker went silent back to wait, or end them as ``FAILED`` after the last attempt.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    attempts = settings.shared().attempts
+    is_last = Radiograph.attempts >= attempts
+    result = session.execute(
+        update(Radiograph)
+        .where(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
+        .values(
+            state=case((is_last, State.FAILED), else_=step.waiting),
+            state_reason=f"the {step.queue} worker died or hung on it; attempts allowed: {attempts}",
+            due_at=case((is_last, None), else_=func.clock_timestamp()),
+            ended_at=case((is_last, func.clock_timestamp()), else_=None),
+            waiting_since=func.clock_timestamp(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def waiting_count(session: Session, step: Step) -> int:
+    """Return how many radiographs wait for a step."""
+    return session.scalar(select(func.count()).where(Radiograph.state == step.waiting)) or 0
+
+
+def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
+    """Return the waiting radiographs whose message is presumed lost, longest overdue first, and put their time on.
+
+    Parameters
+    ----------
+    session
+        An open transaction; publish after its commit.
+    step
+        The step they wait for.
+    limit
+        At most so many.
+
+    Returns
+    -------
+    list of int
+        Ids of radiographs, to be published again.
+    """
+    overdue = (
+        select(Radiograph.id)
+        .where(Radiograph.state == step.waiting, Radiograph.due_at < func.clock_timestamp())
+        .order_by(Radiograph.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(
+        session.scalars(
+            update(Radiograph)
+            .where(Radiograph.id.in_(overdue.scalar_subquery()))
+            .values(due_at=in_seconds(settings.shared().republish_seconds))
+            .returning(Radiograph.id)
+            .execution_options(synchronize_session=False)
+        )
+    )

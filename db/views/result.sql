@@ -1,0 +1,49 @@
+-- One row for each radiograph that has been assessed: what Carpus says now, by which model, and what that rests on.
+-- Superseded revisions and assessments are left out. Heat maps are grids over the network's input, 0 to 1.
+SELECT
+    r.id AS radiograph_id,
+    r.sop_instance_uid,
+    r.revision,
+    r.study_instance_uid,
+    r.series_instance_uid,
+    r.accession_number,
+    r.patient_id_issuer,
+    r.patient_id,
+    r.patient_sex,
+    a.chronological_age_months,
+    a.chronological_age_source,
+    a.bone_age_months,
+    a.stage,
+    a.sex_used,
+    a.sex_source,
+    a.bone_age_if_female_months,
+    a.bone_age_if_male_months,
+    a.sex_effect_months,
+    reference.bone_age_months AS reference_bone_age_months,
+    a.bone_age_months - reference.bone_age_months AS error_months,
+    a.heat_map,
+    a.heat_map_peak_months,
+    m.name AS model_name,
+    m.version AS model_version,
+    m.sha256 AS model_sha256,
+    m.card ->> 'intended_use' AS model_intended_use,
+    r.received_at,
+    a.assessed_at,
+    r.read_ms,
+    a.queue_ms,
+    a.preprocess_ms,
+    a.predict_ms,
+    a.record_ms,
+    extract(EPOCH FROM r.ended_at - r.received_at)::double precision * 1000 AS latency_ms,
+    a.engine,
+    r.object_path,
+    r.standard_path
+FROM assessment AS a
+INNER JOIN radiograph AS r ON a.radiograph_id = r.id
+INNER JOIN model_version AS m ON a.model_version_id = m.id
+LEFT JOIN LATERAL (
+    SELECT avg(reads.bone_age_months) AS bone_age_months
+    FROM reference_read AS reads
+    WHERE reads.radiograph_id = r.id
+) AS reference ON TRUE
+WHERE a.superseded_at IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'

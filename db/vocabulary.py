@@ -1,0 +1,58 @@
+"""The closed vocabularies: what a state, a sex, a stage can be, spelled once for code, tables and views."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a radiograph is on its way; the last four are ends."""
+
+    RECEIVED = "RECEIVED"
+    READING = "READING"
+    READ = "READ"
+    ASSESSING = "ASSESSING"
+    COMPLETED = "COMPLETED"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more happens to the radiograph by itself."""
+        return self in _ENDS
+
+
+_ENDS = frozenset({State.COMPLETED, State.NOT_APPLICABLE, State.REJECTED, State.FAILED})
+
+
+class Sex(StrEnum):
+    """Patient's Sex (0010,0040) as Carpus keeps it: four values, of which only two are known.
+
+    References
+    ----------
+    DICOM PS3.3 C.7.1.1, Patient's Sex: M, F, O (other), or empty.
+    """
+
+    MALE = "M"
+    FEMALE = "F"
+    OTHER = "other"
+    MISSING = "missing"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a network that takes sex as an input can be given it."""
+        return self in {Sex.MALE, Sex.FEMALE}
+
+
+class Stage(StrEnum):
+    """Developmental stage by bone age: child < 120 months, adult ≥ 216 months, adolescent between."""
+
+    CHILD = "child"
+    ADOLESCENT = "adolescent"
+    ADULT = "adult"
+
+
+class AgeSource(StrEnum):
+    """What a chronological age was computed from; a Patient's Age is in whole units and so imprecise."""
+
+    BIRTH_DATE = "PatientBirthDate"
+    PATIENT_AGE = "PatientAge"
