@@ -13,12 +13,18 @@ def configure(process: str, level: int = logging.INFO) -> None:
     Parameters
     ----------
     process
-        Name of the process, bound to each line.
+        Name of the process, in each line.
     level
         Lowest level that is written.
     """
+
+    def name_process(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["process"] = process
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_process,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -40,7 +46,6 @@ def configure(process: str, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 def get(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Settings shared by every process: where the database, the broker and the store are, and how often a thing is tried.
 
 Every setting is an environment variable with the prefix ``CARPUS_``, or a file of the same name in lower case in the
-folder ``CARPUS_SECRETS`` (Docker secrets: ``/run/secrets``). It is read once per process into a frozen object. The other
-packages add their own classes, so that the listener never fails for want of a worker's setting.
+folder ``CARPUS_SECRETS`` (Docker secrets: ``/run/secrets``). It is read once per process into a frozen object. The
+other packages add their own classes, so that the listener never fails for want of a worker's setting.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The tables. What people query are the views beside them (``views/``), what changes a row's state is ``states``."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ARRAY,
@@ -40,7 +40,7 @@ class Base(DeclarativeBase):
     """Root of the tables: text without length, times in UTC, named constraints."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {str: Text, datetime: TIMESTAMP(timezone=True), dict[str, Any]: JSONB}
+    type_annotation_map: ClassVar = {str: Text, datetime: TIMESTAMP(timezone=True), dict[str, Any]: JSONB}
 
 
 def _one_of(column: str, vocabulary: type[State] | type[Sex] | type[Stage] | type[AgeSource]) -> CheckConstraint:

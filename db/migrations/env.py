@@ -1,4 +1,4 @@
-"""Alembic's environment: one migration at a time, never waiting long for a lock, tables and views in one transaction."""
+"""Alembic's environment: one migration at a time, no long wait for a lock, tables and views in one transaction."""
 
 from alembic import context
 from alembic.script import ScriptDirectory

@@ -35,7 +35,7 @@ def replace_changed(connection: Connection) -> list[str]:
     found = connection.execute(
         text("SELECT viewname, obj_description(viewname::regclass) FROM pg_views WHERE schemaname = current_schema()")
     )
-    present = {name: mark for name, mark in found}
+    present = {row.viewname: row.obj_description for row in found}
     changed = [name for name, select in definitions().items() if present.get(name) != _mark(select)]
     for name in reversed(changed):
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
