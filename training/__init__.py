@@ -1,0 +1,1 @@
+"""Training: recipes, networks, drawn hands, fitting, evaluation and export of model bundles."""

@@ -1,0 +1,85 @@
+"""Vary a network input at random: pose, exposure and noise, a little, each time it is shown.
+
+Before it: `training.dataset`. After it: one batch of `training.fit`. Detectors, windows and encodings of one radiograph
+differ by smooth changes of grey value; the network is shown such changes so that its months do not follow them.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.recipe import AugmentationRecipe
+
+Float32 = npt.NDArray[np.float32]
+
+
+def augment(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
+    """Return a variation of a network input.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32 in [0, 1], bone bright. Not changed.
+    recipe
+        How much it may vary.
+    rng
+        Where the random numbers come from; it moves on.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32 in [0, 1].
+    """
+    return expose(move(image, recipe, rng), recipe, rng)
+
+
+def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
+    """Turn, zoom and shift a network input; what comes in from outside is black, as padding is.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32 in [0, 1]. Not changed.
+    recipe
+        How much.
+    rng
+        Where the random numbers come from; it moves on.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32 in [0, 1].
+    """
+    rows, columns = image.shape
+    turn, zoom, right, down = rng.uniform(-1, 1, 4)
+    centre = ((columns - 1) / 2, (rows - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, turn * recipe.rotation_degrees, 1 + zoom * recipe.zoom_fraction)
+    matrix[0, 2] += recipe.shift_fraction * right * columns
+    matrix[1, 2] += recipe.shift_fraction * down * rows
+    return np.asarray(cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def expose(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
+    """Change gamma, contrast and brightness of a network input, and add noise.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32 in [0, 1]. Not changed.
+    recipe
+        How much.
+    rng
+        Where the random numbers come from; it moves on.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32 in [0, 1].
+    """
+    gamma, contrast, brightness = rng.uniform(-1, 1, 3)
+    grey = np.power(image, np.float32(2 ** (gamma * recipe.gamma_octaves)))
+    grey = (grey - 0.5) * np.float32(1 + contrast * recipe.contrast_fraction) + 0.5
+    grey += np.float32(brightness * recipe.brightness)
+    grey += np.float32(rng.uniform(0, recipe.noise)) * rng.standard_normal(image.shape, dtype=np.float32)
+    clipped: Float32 = np.clip(grey, 0, 1)
+    return clipped
