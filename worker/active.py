@@ -1,0 +1,72 @@
+"""The model that assesses in this process: its bundle, its engine, and its row in ``model_version``."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from db import log
+from db.session import transaction
+from db.tables import ModelVersion
+from worker import bundle as bundles
+from worker import settings
+from worker.bundle import Bundle
+from worker.engines import Engine
+
+logger = log.get(__name__)
+_rows: dict[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Active:
+    """A bundle that is loaded and can be named in an assessment."""
+
+    bundle: Bundle
+    engine: Engine
+    engine_name: str
+
+
+@cache
+def active() -> Active:
+    """Load the bundle of the settings and warm its engine up, once in a process.
+
+    Raises
+    ------
+    BundleError
+        When the bundle is not what its card says.
+    """
+    from worker.engines import tensorflow
+
+    chosen = settings.worker()
+    loaded = bundles.load(chosen.bundle)
+    engine = tensorflow.load(loaded, cpu_threads=chosen.engine_threads)
+    engine.warm_up()
+    logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest)
+    return Active(loaded, engine, "tensorflow")
+
+
+def model_version_id(bundle: Bundle) -> int:
+    """Return the row of a bundle, made if it is new; the same bundle has one row whoever comes first.
+
+    Raises
+    ------
+    TransientError
+        When the database is away.
+    """
+    if bundle.digest not in _rows:
+        card = bundle.card
+        with transaction() as session:
+            session.execute(
+                insert(ModelVersion)
+                .values(name=card.name, version=card.version, sha256=bundle.digest, card=card.model_dump(mode="json"))
+                .on_conflict_do_nothing(index_elements=["sha256"])
+            )
+            found = select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest)
+            _rows[bundle.digest] = session.scalars(found).one()
+    return _rows[bundle.digest]
+
+
+def forget_rows() -> None:
+    """Forget which rows this process has seen, for another database than before."""
+    _rows.clear()

@@ -1,0 +1,84 @@
+"""The Celery application: two tasks on two queues, JSON only, acknowledged late, and a message that is only a row's id.
+
+Importing this module is light: no settings read, no connection, no machine learning. The listener imports it too, only
+to enqueue.
+"""
+
+from typing import Any
+
+from celery import Celery
+
+from db import settings
+from db.errors import SettingsError
+
+QUEUES = ("read", "assess")
+
+app = Celery("carpus", include=["worker.tasks"])
+
+
+def _configuration() -> dict[str, Any]:
+    """Return Celery's configuration; it is asked for on first use."""
+    try:
+        broker_url = settings.shared().broker_url_with_password()
+    except SettingsError as error:
+        raise SystemExit(f"carpus: {error}") from error
+    return {
+        "broker_url": broker_url,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,
+        "task_routes": {queue: {"queue": queue} for queue in QUEUES},  # a task has its queue's name
+        "task_acks_late": True,
+        # A lost worker's message must not come back by itself for ever (celery#5598): the row counts the attempts and
+        # the sweep publishes again.
+        "task_reject_on_worker_lost": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": 3,
+        "broker_transport_options": {
+            # Longer than any task, for a message that comes back early runs a task twice; the sweep finds lost ones
+            # much sooner.
+            "visibility_timeout": 3600,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+        },
+    }
+
+
+app.add_defaults(_configuration)
+
+
+def enqueue(queue: str, radiograph_id: int) -> None:
+    """Publish the message that a radiograph waits for a step; call it after the row's commit.
+
+    Parameters
+    ----------
+    queue
+        ``read`` or ``assess``: the queue's name and the task's.
+    radiograph_id
+        The row.
+
+    Raises
+    ------
+    kombu.exceptions.OperationalError
+        When Redis is away; nothing is lost, since the sweep publishes again.
+    """
+    app.send_task(queue, args=[radiograph_id], queue=queue, retry=False)
+
+
+def queue_length(queue: str) -> int:
+    """Return how many messages wait in a queue at Redis.
+
+    Raises
+    ------
+    kombu.exceptions.OperationalError
+        When Redis is away.
+    """
+    with app.connection_for_read() as connection:
+        return int(connection.default_channel.queue_declare(queue, passive=False).message_count)

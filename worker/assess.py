@@ -1,0 +1,44 @@
+"""One assessment, from the standard radiograph to the row: the table of contents of everything in between.
+
+Before it: ``worker.read`` wrote the standard radiograph. After it: the views ``result`` and ``worklist``.
+"""
+
+from time import perf_counter
+
+import numpy as np
+
+from db import settings
+from db.states import Claim
+from db.vocabulary import Sex
+from worker import radiograph as standard
+from worker.active import Active
+from worker.explain import explain
+from worker.preprocess import encode_sex, preprocess
+from worker.record import Timings, record
+
+
+def assess(claim: Claim, active: Active) -> None:
+    """Estimate bone age, stage and heat map of one radiograph and store them.
+
+    Parameters
+    ----------
+    claim
+        The radiograph, claimed for this step.
+    active
+        The model that assesses, with its engine.
+    """
+    row = claim.radiograph
+    started = perf_counter()
+    pixels = standard.load(settings.shared().store / str(row.standard_path), str(row.standard_sha256))
+    image = preprocess(pixels, active.bundle.card.preprocessing)
+    preprocessed = perf_counter()
+    sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)
+    predictions = active.engine.predict(image[np.newaxis], sex)
+    predicted = perf_counter()
+    record(
+        claim,
+        active,
+        predictions,
+        explain(predictions.heat_map[0]),
+        Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000),
+    )

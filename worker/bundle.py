@@ -1,0 +1,189 @@
+"""The model bundle: a folder with a card and the exported network, checked before it is used.
+
+Before it: `training.export` wrote the folder. After it: an engine of `worker.engines` loads the graph,
+`worker.preprocess` follows the card, and each assessment row names the bundle by its digest.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from db.errors import BundleError
+from worker.preprocess import Preprocessing
+
+CARD = "card.json"
+NETWORK = "network.keras"
+SAVED_MODEL = "saved_model"
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _CardPart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(_CardPart):
+    """An estimate with its 95% interval, in months."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ErrorSummary(_CardPart):
+    """How far off the model was on some of the held-out radiographs; `mae_months` is null where there were none."""
+
+    radiographs: Count
+    mae_months: Interval | None
+    mean_error_months: Interval | None
+
+
+class Metrics(_CardPart):
+    """Error on held-out radiographs: over all, by sex, and by age band in months of reference bone age."""
+
+    held_out: str
+    overall: ErrorSummary
+    by_sex: dict[Literal["M", "F"], ErrorSummary]
+    by_age_band_months: dict[str, ErrorSummary]
+
+
+class TrainingData(_CardPart):
+    """What the model has seen: in words, how many radiographs, and a SHA-256 that changes with any of them."""
+
+    description: str
+    radiographs: Count
+    digest: Digest
+    split_seed: Count
+
+
+class Card(_CardPart):
+    """Everything that belongs to a model; never kept in a setting or a file name.
+
+    Attributes
+    ----------
+    takes_sex
+        Whether sex is an input of the network.
+    parameters
+        Number of the network's parameters.
+    files
+        SHA-256 of each file of the bundle but the card, by path inside the folder.
+    library_versions
+        What the bundle was made with.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    network: str
+    width: Annotated[float, Field(gt=0)]
+    parameters: Count
+    preprocessing: Preprocessing
+    takes_sex: bool
+    target_unit: Literal["months"]
+    training_data: TrainingData
+    metrics: Metrics
+    intended_use: str
+    limitations: str
+    library_versions: dict[str, str]
+    files: dict[str, Digest]
+
+    @field_validator("files")
+    @classmethod
+    def _files_stay_inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"file {name!r} lies outside the bundle")
+        return files
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files are what its card says.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    card
+        What it is.
+    digest
+        SHA-256 of its card, and so, by the digests in it, of everything.
+    """
+
+    folder: Path
+    card: Card
+    digest: str
+
+
+def starter_folder() -> Path:
+    """Return the folder of the bundle that ships with Carpus.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, inside this package.
+    """
+    return Path(__file__).parent / "models" / "starter"
+
+
+def load(folder: Path) -> Bundle:
+    """Read a bundle's card and check every file against it.
+
+    Parameters
+    ----------
+    folder
+        The bundle.
+
+    Returns
+    -------
+    Bundle
+        With nothing missing, changed or added.
+
+    Raises
+    ------
+    BundleError
+        If the card is missing or malformed, or a file is missing, changed, or not in the card; the message names it.
+    """
+    try:
+        text = (folder / CARD).read_bytes()
+        card = Card.model_validate_json(text)
+    except OSError as error:
+        raise BundleError(f"{folder / CARD}: expected a model card, but it cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise BundleError(f"{folder / CARD}: not a model card of this version of Carpus: {error}") from error
+    _check_files(folder, card.files)
+    return Bundle(folder, card, hashlib.sha256(text).hexdigest())
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file under a folder but its card.
+
+    Parameters
+    ----------
+    folder
+        A bundle, or one in the making.
+
+    Returns
+    -------
+    dict
+        Hexadecimal digest by path inside the folder, sorted.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _check_files(folder: Path, expected: dict[str, str]) -> None:
+    found = file_digests(folder)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise BundleError(f"{folder / name}: the bundle's card names this file, but it is missing; copy it again")
+        if name not in expected:
+            raise BundleError(f"{folder / name}: not named in the bundle's card; remove it, or export the bundle again")
+        if found[name] != expected[name]:
+            raise BundleError(
+                f"{folder / name}: changed since export: expected SHA-256 {expected[name]}, found {found[name]}; "
+                "copy it again"
+            )

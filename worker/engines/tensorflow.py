@@ -1,0 +1,111 @@
+"""The TensorFlow engine: runs a bundle's SavedModel on the CPU, or on a GPU where there is one.
+
+Before it: `worker.bundle` has checked the files. TensorFlow is imported only when a bundle is loaded, so that whoever
+imports this module stays light; a process that has loaded one must not fork.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from worker.bundle import SAVED_MODEL, Bundle
+from worker.engines import Float32, Predictions
+
+
+class TensorFlowEngine:
+    """A bundle loaded into TensorFlow; see `worker.engines.Engine`."""
+
+    def __init__(self, bundle: Bundle, assess: Callable[..., Mapping[str, Any]]) -> None:
+        preprocessing = bundle.card.preprocessing
+        self._image_shape = (preprocessing.rows, preprocessing.columns, 1)
+        self._assess = assess
+
+    def warm_up(self) -> None:
+        """Run once on an empty radiograph, so that the first real one does not pay for the set-up."""
+        self.predict(np.zeros((1, *self._image_shape), np.float32), np.zeros(1, np.float32))
+
+    def predict(self, image: Float32, sex: Float32) -> Predictions:
+        """Assess n radiographs; a TensorFlow function may be called from several threads at once.
+
+        Parameters
+        ----------
+        image
+            (n, rows, columns, 1) float32 in [0, 1], bone bright. Not changed.
+        sex
+            (n,) float32: 1 male, 0 female, NaN unknown. Not changed.
+
+        Returns
+        -------
+        Predictions
+            In the same order.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are not those of the card, or a sex is another number.
+        """
+        if image.shape != (len(sex), *self._image_shape):
+            raise ValueError(f"expected images {(len(sex), *self._image_shape)}, received {image.shape}")
+        if not np.all(np.isnan(sex) | (sex == 0) | (sex == 1)):
+            raise ValueError("expected sex as 1 (male), 0 (female) or NaN (unknown), received another number")
+        outputs = self._assess(image=image, sex=sex)
+        return Predictions(**{field.name: outputs[field.name].numpy() for field in fields(Predictions)})
+
+
+def load(bundle: Bundle, cpu_threads: int | None = None) -> TensorFlowEngine:
+    """Load a bundle into this process.
+
+    Parameters
+    ----------
+    bundle
+        From `worker.bundle.load`.
+    cpu_threads
+        Threads for one operation; None leaves it to TensorFlow, which takes one a core.
+
+    Returns
+    -------
+    TensorFlowEngine
+        Ready, but not warm.
+
+    Raises
+    ------
+    RuntimeError
+        If `cpu_threads` is given, but TensorFlow has already run something in this process.
+    """
+    tf = prepare_tensorflow(cpu_threads)
+    loaded = tf.saved_model.load(str(bundle.folder / SAVED_MODEL))
+    return TensorFlowEngine(bundle, loaded.signatures["serving_default"])
+
+
+def prepare_tensorflow(cpu_threads: int | None = None) -> Any:
+    """Import TensorFlow, quietly, with memory growth on every GPU; to be called before its first operation.
+
+    Parameters
+    ----------
+    cpu_threads
+        Threads for one operation; None leaves it to TensorFlow.
+
+    Returns
+    -------
+    module
+        ``tensorflow``.
+
+    Raises
+    ------
+    RuntimeError
+        If `cpu_threads` is given, but TensorFlow has already run something in this process.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is logged as an error; real ones are raised
+    import tensorflow as tf
+
+    if cpu_threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(cpu_threads)
+    for device in tf.config.list_physical_devices("GPU"):
+        # Without growth TensorFlow takes the whole device. It can be set only before the first operation, and a second
+        # bundle loaded into the same process finds it set.
+        if not tf.config.experimental.get_memory_growth(device):
+            tf.config.experimental.set_memory_growth(device, True)
+    return tf

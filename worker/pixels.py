@@ -1,0 +1,159 @@
+"""The pixel data: from bytes in one of DICOM's transfer syntaxes to words, and what value each word stands for.
+
+Before: ``worker.image_pixel`` checked the header. After: ``worker.grayscale`` makes one table from word to grey value.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydicom import uid
+from pydicom.dataset import FileDataset
+from pydicom.encaps import get_frame
+from pydicom.uid import UID
+
+from db.errors import RejectedRadiographError
+from worker.attributes import named, rejecting, rejection
+from worker.codestream import Codestream, Coding, describe
+from worker.decoders import decode_words
+from worker.image_pixel import ImagePixel
+
+_UNCOMPRESSED: Final = (
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian,
+)
+_LOSSY_JPEG: Final = (Coding.JPEG_BASELINE, Coding.JPEG_EXTENDED)
+_CODINGS: Final[dict[str, tuple[Coding, ...]]] = {
+    uid.JPEGBaseline8Bit: _LOSSY_JPEG,
+    uid.JPEGExtended12Bit: _LOSSY_JPEG,
+    uid.JPEGLossless: (Coding.JPEG_LOSSLESS,),
+    uid.JPEGLosslessSV1: (Coding.JPEG_LOSSLESS,),
+    uid.JPEGLSLossless: (Coding.JPEG_LS,),
+    uid.JPEGLSNearLossless: (Coding.JPEG_LS,),
+    uid.JPEG2000Lossless: (Coding.JPEG_2000,),
+    uid.JPEG2000: (Coding.JPEG_2000,),
+    uid.HTJ2KLossless: (Coding.JPEG_2000,),
+    uid.HTJ2KLosslessRPCL: (Coding.JPEG_2000,),
+    uid.HTJ2K: (Coding.JPEG_2000,),
+}
+_LOSSY_JPEG_BITS: Final = 8  # 12 are beyond every decoder here (pylibjpeg#73)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A decoded image.
+
+    Attributes
+    ----------
+    words
+        (rows, columns) uint8 or uint16, as allocated: unused high bits may hold anything.
+    values
+        (256,) or (65536,) int64: the stored value that each word stands for.
+    """
+
+    words: npt.NDArray[np.uint8 | np.uint16]
+    values: npt.NDArray[np.int64]
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Return (256,) or (65536,) int64: how many pixels have each word."""
+        # bincount would first make an int64 of every pixel. A count is float32 here, exact to 16 million.
+        words = self.values.size
+        return cv2.calcHist([self.words], [0], None, [words], [0, words]).ravel().astype(np.int64)
+
+
+def decode(dataset: FileDataset, image_pixel: ImagePixel) -> Pixels:
+    """Decode the one frame of a checked data set.
+
+    Parameters
+    ----------
+    dataset
+        The data set with its file meta information; not changed.
+    image_pixel
+        Its Image Pixel module, checked.
+
+    Raises
+    ------
+    RejectedRadiographError
+        When the transfer syntax has no decoder, or the pixel data are cut off, damaged or not what the header says.
+    """
+    syntax = _transfer_syntax(dataset)
+    with rejecting(
+        f"{named('PixelData')} cannot be decoded as {syntax.name}. It is damaged or something else: send the original "
+        "again."
+    ):
+        element, codestream = dataset["PixelData"], None
+        pixel_data = element.value
+        if syntax in _CODINGS:
+            frame = get_frame(pixel_data, 0, number_of_frames=1)
+            codestream = describe(frame)
+            _check_codestream(codestream, image_pixel, syntax)
+            if codestream.coding in _LOSSY_JPEG:
+                pixel_data = frame
+        elif syntax in _UNCOMPRESSED:
+            _check_length(len(pixel_data), image_pixel)
+        words = decode_words(pixel_data, element.VR, syntax, image_pixel, codestream)
+        return Pixels(words, _stored_values(image_pixel, codestream))
+
+
+def _transfer_syntax(dataset: FileDataset) -> UID:
+    with rejecting(f"{named('TransferSyntaxUID')} is malformed. Send the original again."):
+        syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
+    if syntax not in {*_UNCOMPRESSED, uid.RLELossless, *_CODINGS}:
+        received = f"{syntax} {syntax.name}" if syntax.is_valid else None
+        raise _no_decoder(received)
+    return syntax
+
+
+def _no_decoder(received: str | None) -> RejectedRadiographError:
+    return rejection(
+        "TransferSyntaxUID",
+        received,
+        "a still image's syntax that has a decoder here",
+        "Let the sender use an uncompressed syntax, JPEG lossless, JPEG-LS or JPEG 2000.",
+    )
+
+
+def _check_length(received_bytes: int, image_pixel: ImagePixel) -> None:
+    expected_bytes = image_pixel.rows * image_pixel.columns * image_pixel.bits_allocated // 8
+    if not expected_bytes <= received_bytes < 2 * expected_bytes:
+        raise RejectedRadiographError(
+            f"{named('PixelData')} has {received_bytes} bytes; expected {expected_bytes} for {image_pixel.rows} rows × "
+            f"{image_pixel.columns} columns. It is cut off or its header is wrong: send the original again."
+        )
+
+
+def _check_codestream(codestream: Codestream, image_pixel: ImagePixel, syntax: UID) -> None:
+    if codestream.coding not in _CODINGS[syntax]:
+        raise ValueError("another coding than the transfer syntax's")
+    received = (codestream.rows, codestream.columns, codestream.samples_per_pixel)
+    if received != (image_pixel.rows, image_pixel.columns, 1) or codestream.precision > image_pixel.bits_allocated:
+        raise RejectedRadiographError(
+            f"The compressed image in {named('PixelData')} has {codestream.rows} rows, {codestream.columns} columns, "
+            f"{codestream.samples_per_pixel} samples per pixel and {codestream.precision} bits; expected "
+            f"{image_pixel.rows}, {image_pixel.columns}, 1 and at most {image_pixel.bits_allocated} as in the header. "
+            "Send the original again."
+        )
+    if codestream.coding in _LOSSY_JPEG and codestream.precision > _LOSSY_JPEG_BITS:
+        raise _no_decoder(f"{syntax} {syntax.name} with {codestream.precision} bits")
+
+
+def _stored_values(image_pixel: ImagePixel, codestream: Codestream | None) -> npt.NDArray[np.int64]:
+    """Return the stored value of every word there can be.
+
+    References
+    ----------
+    DICOM PS3.5 8.1.1: bits beyond those stored are no part of the value. 8.2.3 and 8.2.4: the sign bit may be where the
+    precision of the JPEG-LS or JPEG 2000 codestream put it.
+    """
+    words, bits = np.arange(2**image_pixel.bits_allocated, dtype=np.int64), image_pixel.bits_stored
+    if codestream and not image_pixel.is_signed:
+        # Lossy coding of 10 bits in 12 overshoots: white must not wrap round to black.
+        return np.minimum(words, np.int64(2**bits - 1))
+    if codestream:
+        bits = min(bits, codestream.precision)
+    low: npt.NDArray[np.int64] = words & np.int64(2**bits - 1)
+    return np.where(low >> (bits - 1), low - 2**bits, low) if image_pixel.is_signed else low

@@ -1,0 +1,137 @@
+"""Standard radiograph to network input: the only such path, in serving and in training.
+
+Before it: `worker.read` wrote the standard radiograph, or `training.phantom` drew one. After it: an engine of
+`worker.engines`, or training. What is done stands in the model's card, and nowhere else.
+"""
+
+from typing import Annotated, Literal, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from db.vocabulary import Sex
+
+_FULL_SCALE = 65535  # a standard radiograph is 16 bit
+
+_SEX_INPUT = {Sex.MALE: 1.0, Sex.FEMALE: 0.0}
+
+Percentile = Annotated[float, Field(ge=0, le=100)]
+
+
+class Preprocessing(BaseModel):
+    """How a model wants its input; part of its card.
+
+    Attributes
+    ----------
+    rows, columns
+        Size of the network input in px.
+    crop, clahe
+        Not done by any model so far; named so that a card says so.
+    padding_value
+        Grey value, 0 to 1, beside or above and below a radiograph of another aspect ratio.
+    interpolation
+        ``area``: the mean over the area of a pixel when shrinking, bilinear when enlarging.
+    value_percentiles
+        The grey values at these two percentiles of the resized radiograph become 0 and 1, so that another bit depth or
+        window width of the same exposure gives the same input; null maps the full 16 bits to [0, 1].
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: PositiveInt
+    columns: PositiveInt
+    crop: Literal["none"] = "none"
+    clahe: None = None
+    padding_value: Annotated[float, Field(ge=0, le=1)] = 0.0
+    interpolation: Literal["area"] = "area"
+    value_percentiles: tuple[Percentile, Percentile] | None = None
+
+    @model_validator(mode="after")
+    def _percentiles_ascend(self) -> Self:
+        if self.value_percentiles is not None and self.value_percentiles[0] >= self.value_percentiles[1]:
+            raise ValueError("value_percentiles must ascend, for example [0.5, 99.5]")
+        return self
+
+
+def preprocess(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """Turn a standard radiograph into the input of one model.
+
+    Parameters
+    ----------
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
+    preprocessing
+        How the model wants it, from its card.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns, 1) float32 in [0, 1], bone bright, of the size in the card.
+
+    Raises
+    ------
+    ValueError
+        If the radiograph is not a two-dimensional uint16 array with pixels in it.
+    """
+    if radiograph.dtype != np.uint16 or radiograph.ndim != 2 or radiograph.size == 0:  # noqa: PLR2004  rows and columns
+        raise ValueError(
+            f"expected a radiograph (rows, columns) uint16, received {radiograph.shape} {radiograph.dtype}"
+        )
+    rows, columns = fitted_size(radiograph.shape, preprocessing)
+    grey = _scale(_resize(radiograph, rows, columns), preprocessing.value_percentiles)
+    top, left = (preprocessing.rows - rows) // 2, (preprocessing.columns - columns) // 2
+    network_input = np.full((preprocessing.rows, preprocessing.columns, 1), preprocessing.padding_value, np.float32)
+    network_input[top : top + rows, left : left + columns, 0] = grey
+    return network_input
+
+
+def fitted_size(shape: tuple[int, ...], preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return the size of a radiograph inside the letterbox; it lies centred, the odd pixel of padding below or right.
+
+    Parameters
+    ----------
+    shape
+        (rows, columns) of the standard radiograph in px.
+    preprocessing
+        How the model wants it, from its card.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns in px: the largest of the same aspect ratio that fit, each at least 1.
+    """
+    rows, columns = shape
+    factor = min(preprocessing.rows / rows, preprocessing.columns / columns)
+    return max(1, round(rows * factor)), max(1, round(columns * factor))
+
+
+def encode_sex(sex: Sex) -> float:
+    """Return a sex as networks take it: 1 male, 0 female, NaN if it is not known.
+
+    Parameters
+    ----------
+    sex
+        Patient's sex.
+
+    Returns
+    -------
+    float
+        1, 0 or NaN; an unknown sex is never a known one, nor one half.
+    """
+    return _SEX_INPUT.get(sex, float("nan"))
+
+
+def _resize(radiograph: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.float32]:
+    is_shrinking = rows < radiograph.shape[0] or columns < radiograph.shape[1]
+    interpolation = cv2.INTER_AREA if is_shrinking else cv2.INTER_LINEAR
+    resized = cv2.resize(radiograph.astype(np.float32), (columns, rows), interpolation=interpolation)
+    return resized.astype(np.float32, copy=False)
+
+
+def _scale(grey: npt.NDArray[np.float32], percentiles: tuple[float, float] | None) -> npt.NDArray[np.float32]:
+    low, high = np.percentile(grey, percentiles) if percentiles else (0.0, float(_FULL_SCALE))
+    span = max(float(high - low), 1.0)  # a constant picture, which reading rejects, becomes black
+    scaled: npt.NDArray[np.float32] = np.clip((grey - np.float32(low)) / np.float32(span), 0, 1)
+    return scaled

@@ -1,0 +1,88 @@
+"""The standard radiograph on disk: written whole or not at all, and known by its digest.
+
+Before: ``worker.read`` made the array. After: ``worker.assess`` loads it, maybe later and under another model.
+"""
+
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import numpy.typing as npt
+
+from db.errors import TransientError
+
+
+class LostRadiographError(TransientError):
+    """The standard radiograph is gone or changed; reading the stored object again makes a new one."""
+
+
+def save(radiograph: npt.NDArray[np.uint16], path: Path) -> str:
+    """Write a standard radiograph durably under its final name, which holds the old file or the whole new one.
+
+    Parameters
+    ----------
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
+    path
+        Where to, ending in ``.npy``; its folder is made, a file there is replaced.
+
+    Returns
+    -------
+    str
+        The file's SHA-256, hexadecimal.
+    """
+    buffer = BytesIO()
+    np.save(buffer, radiograph, allow_pickle=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+
+
+def load(path: Path, sha256: str) -> npt.NDArray[np.uint16]:
+    """Load a standard radiograph.
+
+    Parameters
+    ----------
+    path
+        Where :func:`save` put it.
+    sha256
+        The digest that it returned.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) uint16, bone bright, in memory.
+
+    Raises
+    ------
+    LostRadiographError
+        When the file is missing or another: the stored object has to be read again.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise LostRadiographError(f"The standard radiograph {path.name} is missing: read the object again.") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise LostRadiographError(f"The standard radiograph {path.name} has changed: read the object again.")
+    return np.asarray(np.load(BytesIO(content), allow_pickle=False), np.uint16)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, which lives in the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""The border between the queue and the work: claim the row, do the step, and answer for whatever happens.
+
+A task does no more than call :func:`perform`. This is the only place in the worker with a broad ``except``: whatever a
+step raises, the radiograph ends in a state that says why, and the worker lives on.
+"""
+
+from collections.abc import Callable
+
+from structlog.contextvars import bound_contextvars
+
+from db import log, states
+from db.errors import RejectedRadiographError, TransientError
+from db.session import transaction
+from db.states import Claim, LapsedClaimError, Step
+from worker import settings
+
+logger = log.get(__name__)
+
+
+def perform(step: Step, radiograph_id: int, lease_seconds: float, work: Callable[[Claim], None]) -> None:
+    """Do one step for one radiograph, at most once at a time.
+
+    Parameters
+    ----------
+    step
+        The step.
+    radiograph_id
+        The row; a message may come twice or late, then nothing is done.
+    lease_seconds
+        How long the work may take before the radiograph is given to another worker.
+    work
+        Does the step and finishes the claim.
+    """
+    with bound_contextvars(radiograph_id=radiograph_id, step=step.queue):
+        try:
+            with transaction() as session:
+                claim = states.claim(session, radiograph_id, step, lease_seconds)
+        except TransientError as error:
+            logger.warning("claim_not_possible", reason=str(error))
+            return  # the row still waits; the sweep publishes it again
+        if claim is None:
+            logger.info("nothing_to_do")
+            return
+        try:
+            work(claim)
+        except LapsedClaimError as error:
+            logger.warning("claim_lapsed", reason=str(error))
+        except RejectedRadiographError as error:
+            reason = str(error)
+            _answer(claim, lambda: _reject(claim, reason))
+        except Exception as error:  # the border: any fault is this radiograph's next attempt
+            logger.exception("step_failed", attempt=claim.attempt)
+            reason = str(error) if isinstance(error, TransientError) else f"{type(error).__name__} in {step.queue}"
+            _answer(claim, lambda: _retry(claim, reason))
+
+
+def _reject(claim: Claim, reason: str) -> None:
+    with transaction() as session:
+        states.reject(session, claim, reason)
+    logger.info("radiograph_rejected", reason=reason)
+
+
+def _retry(claim: Claim, reason: str) -> None:
+    delay_seconds = settings.worker().retry_seconds * 2 ** (claim.attempt - 1)
+    with transaction() as session:
+        state = states.retry_later(session, claim, reason, delay_seconds)
+    logger.warning("radiograph_put_back", state=state, reason=reason, delay_seconds=delay_seconds)
+
+
+def _answer(claim: Claim, write: Callable[[], None]) -> None:
+    """Write how a step ended; where that cannot be written the claim lapses, and the sweep takes over."""
+    try:
+        write()
+    except (TransientError, LapsedClaimError) as error:
+        logger.warning("end_not_written", attempt=claim.attempt, reason=str(error))

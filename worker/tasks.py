@@ -1,0 +1,67 @@
+"""The two Celery tasks. Each takes one number, the radiograph's id, and leaves everything else to its step."""
+
+import resource
+from typing import Any
+
+from celery import signals
+
+from db import log, states
+from db.errors import CarpusError
+from db.process import die_with_parent
+from worker import settings
+from worker.app import app
+from worker.steps import perform
+
+# What a task may take beyond its time limit until the claim lapses: ending a process and starting its successor.
+LEASE_MARGIN_SECONDS = 15
+
+
+@app.task(name="read")
+def read(radiograph_id: int) -> None:
+    """Turn a stored object into the standard radiograph."""
+    # Flower and Celery's command import this module, but not what the tasks do.
+    from worker.standardise import standardise
+
+    perform(states.READ, radiograph_id, settings.worker().read_seconds + LEASE_MARGIN_SECONDS, standardise)
+
+
+@app.task(name="assess")
+def assess(radiograph_id: int) -> None:
+    """Estimate bone age from the standard radiograph and store the result."""
+    from worker.active import active
+    from worker.assess import assess as assess_radiograph
+
+    perform(
+        states.ASSESS,
+        radiograph_id,
+        settings.worker().assess_lease_seconds,
+        lambda claim: assess_radiograph(claim, active()),
+    )
+
+
+@signals.setup_logging.connect
+def _log_as_json_lines(**_: Any) -> None:
+    log.configure("worker")
+
+
+@signals.worker_init.connect
+def _prepare_worker(sender: Any, **_: Any) -> None:
+    """Set reading's time limit, and let a worker that assesses load its model at start; stop when either is wrong."""
+    log.configure("worker")  # Celery's own turn comes later
+    try:
+        read.soft_time_limit = settings.worker().read_seconds
+        read.time_limit = read.soft_time_limit + LEASE_MARGIN_SECONDS / 3
+        if states.ASSESS.queue in sender.app.amqp.queues.consume_from:
+            from worker.active import active
+
+            active()
+    except CarpusError as error:
+        raise SystemExit(f"carpus: {error}") from error
+
+
+@signals.worker_process_init.connect
+def _bound_reading_process(**_: Any) -> None:
+    """Let a pool process end with its worker, and bound its memory: a hostile object fails without its neighbours."""
+    die_with_parent()
+    limit = settings.worker().read_memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
