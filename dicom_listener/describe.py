@@ -1,0 +1,133 @@
+"""What an object's header says of patient and study, as the columns of its row.
+
+After :mod:`header`, before :mod:`accept`. A birth date is used for the age and not kept.
+
+References
+----------
+DICOM PS3.3 C.7.1.1 (patient), C.7.2.2 (patient's age), C.7.3.1 and C.7.6.1 (dates);
+PS3.5 table 6.2-1 (AS, DA).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from pydicom.dataset import Dataset
+
+from db.errors import RejectedRadiographError
+from db.tables import MAX_CHRONOLOGICAL_AGE_MONTHS
+from db.vocabulary import AgeSource, Sex
+from dicom_listener.header import named, text
+from dicom_listener.statuses import InvalidUIDError
+from dicom_listener.store import checked_uid
+
+DAYS_PER_MONTH = 30.4375  # of the Julian year, 365.25 / 12
+# When the radiograph was taken, from the most exact element to the least; the first valid date counts.
+_IMAGE_DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
+_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")  # with dots: as before DICOM 3.0, and still sent
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_AGE_UNIT_MONTHS = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 12.0}
+_SEXES = {"M": Sex.MALE, "F": Sex.FEMALE, "O": Sex.OTHER}
+
+
+@dataclass(frozen=True)
+class Description:
+    """Columns of ``radiograph`` that come from the data set."""
+
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    accession_number: str | None
+    patient_id_issuer: str
+    patient_id: str | None
+    patient_sex: Sex
+    chronological_age_months: float | None
+    chronological_age_source: AgeSource | None
+    modality: str | None
+
+
+def describe(header: Dataset, site: str) -> Description:
+    """Return the columns of an object's row that its header gives; what cannot be understood is left empty.
+
+    Parameters
+    ----------
+    header
+        The data set, pixels not needed; not changed.
+    site
+        Issuer of the patient ID where the object names none.
+    """
+    age_months, age_source = chronological_age(header)
+    return Description(
+        study_instance_uid=_uid(header, "StudyInstanceUID"),
+        series_instance_uid=_uid(header, "SeriesInstanceUID"),
+        accession_number=text(header, "AccessionNumber") or None,
+        patient_id_issuer=text(header, "IssuerOfPatientID") or site,
+        patient_id=text(header, "PatientID") or None,
+        patient_sex=patient_sex(header),
+        chronological_age_months=age_months,
+        chronological_age_source=age_source,
+        modality=text(header, "Modality") or None,
+    )
+
+
+def check_identity(header: Dataset, sop_class_uid: str, sop_instance_uid: str) -> None:
+    """Check that the data set is the object that the C-STORE command announced.
+
+    Raises
+    ------
+    RejectedRadiographError
+        When its SOP class or instance is missing or another.
+    """
+    announced = {"SOPClassUID": sop_class_uid, "SOPInstanceUID": sop_instance_uid}
+    for keyword, expected in announced.items():
+        if (received := text(header, keyword)) != expected:
+            raise RejectedRadiographError(
+                f"{named(keyword)} of the data set is {received or 'missing'}, but the C-STORE command "
+                f"said {expected}; let the sender take both from one object"
+            )
+
+
+def patient_sex(header: Dataset) -> Sex:
+    """Return the patient's sex; a value that the standard does not have says nothing and counts as missing."""
+    return _SEXES.get(text(header, "PatientSex").upper(), Sex.MISSING)
+
+
+def chronological_age(header: Dataset) -> tuple[float | None, AgeSource | None]:
+    """Return the patient's age when the radiograph was taken, in months, and what it was computed from.
+
+    Birth date and image date come first; Patient's Age, in whole units, where they are missing or impossible.
+    """
+    from_dates = _age_from_dates(header)
+    if from_dates is not None:
+        return from_dates, AgeSource.BIRTH_DATE
+    stated = _AGE.fullmatch(text(header, "PatientAge").upper())
+    if stated:
+        months = int(stated[1]) * _AGE_UNIT_MONTHS[stated[2]]
+        if months <= MAX_CHRONOLOGICAL_AGE_MONTHS:
+            return months, AgeSource.PATIENT_AGE
+    return None, None
+
+
+def _age_from_dates(header: Dataset) -> float | None:
+    born = _date(header, "PatientBirthDate")
+    taken = next((day for keyword in _IMAGE_DATES if (day := _date(header, keyword))), None)
+    if born is None or taken is None:
+        return None
+    months = (taken - born).days / DAYS_PER_MONTH
+    return months if 0 <= months <= MAX_CHRONOLOGICAL_AGE_MONTHS else None
+
+
+def _date(header: Dataset, keyword: str) -> date | None:
+    parts = _DATE.fullmatch(text(header, keyword))
+    if not parts:
+        return None
+    try:
+        return date(int(parts[1]), int(parts[2]), int(parts[3]))
+    except ValueError:  # 20240231, 00000000
+        return None
+
+
+def _uid(header: Dataset, keyword: str) -> str | None:
+    try:
+        return checked_uid(text(header, keyword))
+    except InvalidUIDError:
+        return None

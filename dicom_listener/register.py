@@ -1,0 +1,215 @@
+"""From the inbox to a row in PostgreSQL, and then a message for the task ``read``.
+
+After :mod:`store`, on a thread of its own, so that no sender waits for a database. The same function serves the sweep,
+which comes by for whatever this thread could not do.
+"""
+
+import queue
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import FileMetaDataset
+from pydicom.filereader import read_file_meta_info
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db import log, states
+from db.errors import RejectedRadiographError, TransientError
+from db.session import transaction
+from db.settings import SharedSettings
+from db.tables import Assessment, Radiograph
+from db.vocabulary import State
+from dicom_listener.accept import not_applicable
+from dicom_listener.describe import check_identity, describe
+from dicom_listener.header import read_header, text
+from dicom_listener.outage import Outage
+from dicom_listener.settings import ListenerSettings
+from dicom_listener.store import Store, StoredName, arrived_at
+from worker.app import enqueue
+
+_log = log.get(__name__)
+
+
+class Registrar:
+    """The thread that gives stored objects their rows, with a bounded queue before it.
+
+    Parameters
+    ----------
+    store
+        Where the objects lie.
+    settings
+        The listener's.
+    shared
+        The settings shared by all processes.
+    database, broker
+        The two servers' outages.
+    """
+
+    def __init__(
+        self, store: Store, settings: ListenerSettings, shared: SharedSettings, database: Outage, broker: Outage
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._republish_seconds = shared.republish_seconds
+        self._database = database
+        self._broker = broker
+        self._waiting: queue.Queue[Path | None] = queue.Queue(settings.registrar_queue)
+        self._told: set[Path] = set()
+        self._thread = threading.Thread(target=self._run, name="registrar", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def offer(self, path: Path) -> None:
+        """Let a stored object be registered soon; a full queue leaves it to the sweep, and the sender never waits."""
+        try:
+            self._waiting.put_nowait(path)
+        except queue.Full:
+            _log.warning("registrar_queue_full", registrar_queue=self._settings.registrar_queue)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Register what waits, and stop; what is left after the timeout stays in the inbox for the next start."""
+        try:
+            self._waiting.put(None, timeout=timeout_seconds)
+        except queue.Full:
+            return
+        self._thread.join(timeout_seconds)
+
+    def register(self, path: Path) -> None:
+        """Give an inbox file its row and, if it is to be read, its message.
+
+        A file that cannot be registered, for want of disk or for what nobody foresaw, is told of once, holds no other
+        up, and stays in the inbox, where each sweep tries it again.
+
+        Raises
+        ------
+        TransientError
+            When the database is away: the file stays in the inbox.
+        """
+        try:
+            radiograph_id = self._record(path)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001  the border of this thread: see above
+            self._tell_once(path, error)
+            return
+        if radiograph_id is not None and not self._broker.is_on:
+            with self._broker.tolerated():
+                enqueue(states.READ.queue, radiograph_id)
+
+    def _run(self) -> None:
+        while (offered := self._waiting.get()) is not None:
+            try:
+                with self._database.tolerated():
+                    self._register_in_order(offered)
+            except OSError as error:  # the inbox itself cannot be read
+                self._tell_once(offered, error)
+
+    def _register_in_order(self, offered: Path) -> None:
+        """Register an object after earlier versions of its SOP instance, which may have been left behind."""
+        if name := StoredName.of(offered):
+            for path in self._store.arrivals(name.sop_instance_uid):
+                self.register(path)
+
+    def _tell_once(self, path: Path, error: Exception) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            # The error's own words may quote a row with patient data, so that only its kind and place are logged.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("registration_failed", file=path.name, error=type(error).__name__, traceback=where)
+
+    def _record(self, path: Path) -> int | None:
+        """Link the file among the objects, commit its row, and unlink it from the inbox, in this order."""
+        columns = self._columns(path)
+        if columns is None:
+            return None
+        with transaction() as session:
+            radiograph_id = insert_revision(session, columns)
+        path.unlink(missing_ok=True)
+        if radiograph_id is None:
+            _log.info("object_already_registered", sop_instance_uid=columns["sop_instance_uid"])
+            return None
+        _log.info("radiograph_registered", radiograph_id=radiograph_id, state=columns["state"])
+        return radiograph_id if columns["state"] is State.RECEIVED else None
+
+    def _columns(self, path: Path) -> dict[str, Any] | None:
+        name = StoredName.of(path)
+        object_path = self._store.file_object(path)
+        if name is None or object_path is None:
+            return None
+        stored = self._store.root / object_path
+        meta = read_file_meta_info(stored)
+        columns: dict[str, Any] = {
+            "sop_instance_uid": name.sop_instance_uid,
+            "sha256": name.sha256,
+            "size_bytes": stored.stat().st_size,
+            "transfer_syntax_uid": str(meta.TransferSyntaxUID),
+            "object_path": str(object_path),
+            "sop_class_uid": str(meta.MediaStorageSOPClassUID),
+            "calling_ae_title": text(meta, "SourceApplicationEntityTitle") or None,
+            "received_at": arrived_at(stored),
+        }
+        return columns | self._outcome(stored, meta, name)
+
+    def _outcome(self, stored: Path, meta: FileMetaDataset, name: StoredName) -> dict[str, Any]:
+        """Return what the header says and the state it leads to."""
+        described: dict[str, Any] = {}
+        try:
+            header = read_header(stored, meta)
+            description = describe(header, self._settings.site)
+            described = asdict(description)
+            check_identity(header, str(meta.MediaStorageSOPClassUID), name.sop_instance_uid)
+        except RejectedRadiographError as error:
+            return described | _ended(State.REJECTED, str(error))
+        age_months = description.chronological_age_months
+        reason = not_applicable(header, age_months, self._settings.accept_for_processing)
+        if reason:
+            return described | _ended(State.NOT_APPLICABLE, reason)
+        return described | {"state": State.RECEIVED, "due_at": states.in_seconds(self._republish_seconds)}
+
+
+def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
+    """Insert an object's row as its SOP instance's next revision; what came before it is superseded.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    columns
+        Of ``radiograph``, without the revision.
+
+    Returns
+    -------
+    int or None
+        The row's id; None when these bytes are registered already.
+    """
+    uid = columns["sop_instance_uid"]
+    of_same_instance = Radiograph.sop_instance_uid == uid
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(uid, 0))))
+    if session.scalar(select(Radiograph.id).where(of_same_instance, Radiograph.sha256 == columns["sha256"])):
+        return None
+    last = session.scalar(select(func.max(Radiograph.revision)).where(of_same_instance)) or 0
+    if last:
+        _supersede(session, uid)
+    row = insert(Radiograph).values(**columns, revision=last + 1).returning(Radiograph.id)
+    return session.scalars(row).one()
+
+
+def _supersede(session: Session, sop_instance_uid: str) -> None:
+    now = func.clock_timestamp()
+    earlier = select(Radiograph.id).where(Radiograph.sop_instance_uid == sop_instance_uid)
+    for table, its_radiograph in ((Radiograph, Radiograph.id), (Assessment, Assessment.radiograph_id)):
+        session.execute(
+            update(table)
+            .where(its_radiograph.in_(earlier), table.superseded_at.is_(None))
+            .values(superseded_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _ended(state: State, reason: str) -> dict[str, Any]:
+    return {"state": state, "state_reason": reason, "due_at": None, "ended_at": func.clock_timestamp()}

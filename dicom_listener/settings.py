@@ -1,0 +1,35 @@
+"""The listener's own settings: where it listens, whom it serves at once, and how long it waits."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from db.settings import Seconds, Settings
+
+# PS3.5 table 6.2-1: 16 characters of the default repertoire, no backslash, not spaces alone.
+AETitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[ -\[\]-~]{1,16}$")]
+
+
+class ListenerSettings(Settings):
+    """What the DICOM listener needs to know beside the shared settings."""
+
+    listener_host: str = Field("127.0.0.1", description="address the DICOM listener binds; `0.0.0.0` for all")
+    listener_port: int = Field(11112, ge=0, le=65535, description="its TCP port; 0 lets the system choose")
+    ae_title: AETitle = Field("CARPUS", description="its application entity title")
+    site: str = Field(
+        "local", min_length=1, max_length=64, description="issuer of a patient ID where the object names none"
+    )
+    accept_for_processing: bool = Field(
+        False, description="assess FOR PROCESSING images too; the same exposure mostly also comes FOR PRESENTATION"
+    )
+    max_associations: int = Field(20, ge=1, le=500, description="associations served at once; further ones are refused")
+    network_timeout_seconds: Seconds = Field(60, description="a silent sender is cut off after this")
+    max_pdu_bytes: int = Field(
+        131_072, ge=4_096, le=16_777_216, description="longest PDU offered to senders; a larger one is no faster"
+    )
+    registrar_queue: int = Field(
+        1_000, ge=1, description="stored objects that may wait in memory for their row; the sweep finds further ones"
+    )
+    sweep_seconds: Seconds = Field(5, description="between two looks for what was left behind")
+    # Shorter than the 10 s that Docker grants by default, for some modalities keep an association open for ever.
+    stop_seconds: Seconds = Field(8, description="for associations and rows under way when the listener is stopped")

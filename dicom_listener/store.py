@@ -1,0 +1,243 @@
+"""The store's way in: what a sender is answered Success for is on disk, whole, under its final name, fsynced.
+
+::
+
+    incoming/<random>.part                     being written
+    inbox/<sop_instance_uid>.<sha256>.dcm      stored, its row not yet committed
+    objects/<2 hex>/<sop_instance_uid>.<sha256>.dcm   registered
+
+After :mod:`receive`, before :mod:`register`. The order of registering survives a crash anywhere: link into ``objects``,
+commit the row, unlink from ``inbox``. So whatever lies in the inbox is still to be registered, or to be unlinked.
+
+References
+----------
+DICOM PS3.10 section 7.1 (file meta information); PS3.5 section 9.1 (UIDs).
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+
+from db.errors import SettingsError
+from dicom_listener.statuses import InvalidUIDError
+
+_PREAMBLE = bytes(128) + b"DICM"
+_MAX_UID_CHARACTERS = 64
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_NAME = re.compile(r"(?P<uid>[0-9.]{1,64})\.(?P<sha256>[0-9a-f]{64})\.dcm")
+
+
+@dataclass(frozen=True)
+class StoredName:
+    """What the name of a stored object says."""
+
+    sop_instance_uid: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """The name, made of nothing but a checked UID and a digest."""
+        return f"{self.sop_instance_uid}.{self.sha256}.dcm"
+
+    @property
+    def object_path(self) -> Path:
+        """Where the registered object lies, relative to the store."""
+        return Path("objects", self.sha256[:2], self.file_name)
+
+    @classmethod
+    def of(cls, path: Path) -> "StoredName | None":
+        """Return what a file's name says, or None where it is no stored object's."""
+        match = _NAME.fullmatch(path.name)
+        return cls(match["uid"], match["sha256"]) if match else None
+
+
+def checked_uid(uid: str) -> str:
+    """Return a UID that is safe in a file's name.
+
+    Components may begin with a zero, against PS3.5 section 9.1: modalities in use send such UIDs, and it does no harm.
+
+    Raises
+    ------
+    InvalidUIDError
+        When it has other characters than digits and single dots, or more than 64.
+    """
+    if len(uid) > _MAX_UID_CHARACTERS or not _UID.fullmatch(uid):
+        raise InvalidUIDError("SOP Instance UID is not digits and dots, at most 64")
+    return uid
+
+
+class Store:
+    """The folders that objects come in by.
+
+    Parameters
+    ----------
+    root
+        The store's folder; all below it is on one file system.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self.inbox = root / "inbox"
+        self.objects = root / "objects"
+
+    def prepare(self) -> None:
+        """Create the folders and try that files can be written, and linked from one into the other.
+
+        Raises
+        ------
+        SettingsError
+            Naming the setting and what failed.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.incoming, self.inbox, self.objects):
+                _make_folder(folder)
+            with tempfile.NamedTemporaryFile(dir=self.incoming, suffix=".part") as probe:
+                linked = self.objects / Path(probe.name).name
+                linked.hardlink_to(probe.name)
+                linked.unlink()
+        except OSError as error:
+            raise SettingsError(f"CARPUS_STORE: {self.root} cannot be written to ({error.strerror})") from error
+
+    def keep(self, meta: FileMetaDataset, data_set: bytes) -> Path:
+        """Write an object to the inbox, bit for bit, and fsync file and folder.
+
+        The same bytes under the same UID are kept once; where they are registered already they are linked back into the
+        inbox, so that their row is looked for again (it may be missing from a database that was restored).
+
+        Parameters
+        ----------
+        meta
+            File meta information; its Media Storage SOP Instance UID becomes part of the name.
+        data_set
+            The encoded data set exactly as received.
+
+        Returns
+        -------
+        Path
+            The file in the inbox.
+
+        Raises
+        ------
+        InvalidUIDError
+            When the SOP Instance UID is none.
+        OSError
+            When the disk is full or fails; nothing is left behind.
+        """
+        uid = checked_uid(str(meta.MediaStorageSOPInstanceUID))
+        name = StoredName(uid, hashlib.sha256(data_set).hexdigest())
+        path = self.inbox / name.file_name
+        if not path.exists() and not _link(self.root / name.object_path, path):
+            self._write(path, _header(meta), data_set)
+        _fsync_folder(self.inbox)
+        return path
+
+    def arrivals(self, sop_instance_uid: str = "") -> list[Path]:
+        """Return the inbox's files in the order they came, of one SOP instance or of all.
+
+        Of two versions of one SOP instance the later is the valid one, so the order matters.
+        """
+        paths = [
+            path
+            for path in self.inbox.glob(f"{sop_instance_uid}*.dcm")
+            if (name := StoredName.of(path)) and sop_instance_uid in {"", name.sop_instance_uid}
+        ]
+        return sorted(paths, key=_arrival_ns)
+
+    def file_object(self, path: Path) -> Path | None:
+        """Link an inbox file to its place among the objects, durably.
+
+        Returns
+        -------
+        Path or None
+            The object, relative to the store; None when somebody else registered and unlinked it meanwhile.
+        """
+        name = StoredName.of(path)
+        assert name is not None, path.name
+        target = self.root / name.object_path
+        _make_folder(target.parent)
+        if not _link(path, target):
+            return None
+        _fsync_folder(target.parent)
+        return name.object_path
+
+    def remove_abandoned(self, older_than_seconds: float) -> int:
+        """Remove unfinished files that no association can still be writing; return how many."""
+        oldest_ns = time.time_ns() - int(older_than_seconds * 1e9)
+        abandoned = [part for part in self.incoming.glob("*.part") if _arrival_ns(part) < oldest_ns]
+        for part in abandoned:
+            part.unlink(missing_ok=True)
+        return len(abandoned)
+
+    def _write(self, path: Path, header: bytes, data_set: bytes) -> None:
+        with tempfile.NamedTemporaryFile(dir=self.incoming, suffix=".part", buffering=0, delete=False) as part:
+            try:
+                for data in (header, data_set):
+                    _write_all(part.fileno(), data)
+                os.fchmod(part.fileno(), 0o640)
+                # The kernel's own time of writing is too coarse to order two objects of one association.
+                os.utime(part.fileno(), ns=(now_ns := time.time_ns(), now_ns))
+                os.fsync(part.fileno())
+                Path(part.name).rename(path)
+            except BaseException:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+
+
+def arrived_at(path: Path) -> datetime:
+    """Return when an object was stored."""
+    return datetime.fromtimestamp(_arrival_ns(path) / 1e9, UTC)
+
+
+def _arrival_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # registered, or renamed, since the folder was listed
+        return time.time_ns()
+
+
+def _header(meta: FileMetaDataset) -> bytes:
+    encoded = DicomBytesIO()
+    write_file_meta_info(encoded, meta)
+    return _PREAMBLE + encoded.getvalue()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # a disk that fills up takes a part first, and fails on the next call
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Link a file; return whether the source was there. A target that exists is the same file."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        return True
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o750, exist_ok=True)
+        _fsync_folder(folder.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

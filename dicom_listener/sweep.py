@@ -1,0 +1,105 @@
+"""What was left behind: stored objects without a row, claims of workers that died, messages that never arrived.
+
+Beside the way of the radiograph, so that nothing on it has to be certain to happen: :mod:`register` and the worker do
+their part at once when all is well, and this thread does it when something was away.
+"""
+
+import threading
+
+from sqlalchemy import func, select
+
+from db import log, states
+from db.session import transaction
+from dicom_listener.outage import Outage
+from dicom_listener.register import Registrar
+from dicom_listener.store import Store
+from worker.app import enqueue, queue_length
+
+# Two numbers of our own choosing: PostgreSQL keeps two-number locks apart from those on a SOP Instance UID.
+_LOCK = (1_667_330_672, 1)
+# Longer than any association takes to send one object.
+_ABANDONED_AFTER_SECONDS = 3600
+
+_log = log.get(__name__)
+
+
+class Sweep:
+    """The thread that sweeps at intervals; of several listeners on one database, one at a time.
+
+    Parameters
+    ----------
+    store
+        Where the objects lie.
+    registrar
+        Registers what is found.
+    interval_seconds
+        Between two sweeps.
+    database, broker
+        The two servers' outages.
+    """
+
+    def __init__(
+        self, store: Store, registrar: Registrar, interval_seconds: float, database: Outage, broker: Outage
+    ) -> None:
+        self._store = store
+        self._registrar = registrar
+        self._interval_seconds = interval_seconds
+        self._database = database
+        self._broker = broker
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; its first sweep is at once."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Stop after the file or step under way."""
+        self._stopping.set()
+        self._thread.join(timeout_seconds)
+
+    def sweep(self) -> None:
+        """Sweep once."""
+        if removed := self._store.remove_abandoned(_ABANDONED_AFTER_SECONDS):
+            _log.warning("unfinished_files_removed", files=removed)
+        with self._database.tolerated(), transaction() as session:
+            if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
+                self._register_arrivals()
+                for step in states.STEPS:
+                    self._republish(step)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.sweep()
+            except Exception:  # noqa: BLE001  a sweep that fails, for want of disk or by a bug, must not be the last
+                _log.exception("sweep_failed")
+            self._stopping.wait(self._interval_seconds)
+
+    def _register_arrivals(self) -> None:
+        for path in self._store.arrivals():
+            if self._stopping.is_set():
+                return
+            self._registrar.register(path)
+
+    def _republish(self, step: states.Step) -> None:
+        """Publish as many overdue radiographs as have no message, so that a long queue does not grow by itself."""
+        with transaction() as session:
+            if expired := states.expire_claims(session, step):
+                _log.warning("claims_expired", queue=step.queue, radiographs=expired)
+            waiting = states.waiting_count(session, step)
+        # With nothing to publish, Redis is asked only to see whether it is back.
+        if self._stopping.is_set() or not (waiting or self._broker.is_on):
+            return
+        with self._broker.tolerated():
+            missing = waiting - queue_length(step.queue)
+            if missing > 0:
+                self._publish_overdue(step, missing)
+
+    def _publish_overdue(self, step: states.Step, missing: int) -> None:
+        with transaction() as session:
+            overdue = states.take_overdue(session, step, missing)
+        for radiograph_id in overdue:
+            enqueue(step.queue, radiograph_id)
+        if overdue:
+            _log.info("messages_republished", queue=step.queue, radiographs=len(overdue))
