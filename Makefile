@@ -1,0 +1,60 @@
+# Sets Carpus up in .venv, once, and runs it. `make demo` is the place to begin; `make demo FROM=DIR` for your radiographs.
+
+# The first Python of these that runs and is 3.11 or 3.12; override by `make PYTHON=/path/to/python3.11`.
+PYTHON = $(shell for python in python3.11 python3.12 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& command -v $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+FROM ?=
+# A command after this ends, in order, when make is killed; it must stay so simple that make needs no shell to start it.
+WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
+COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: demo up doctor test lint format bench locks clean
+
+demo: export CARPUS_DEMO_FROM = $(FROM)
+demo: $(INSTALLED)
+	@$(WITH_MAKE) $(BIN)/carpus demo
+
+up: $(INSTALLED)
+	@$(WITH_MAKE) $(BIN)/carpus up
+
+doctor: $(INSTALLED)
+	@$(BIN)/carpus doctor
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED)
+	@$(WITH_MAKE) $(BIN)/python -m tests.bench
+
+# A lock holds for Python 3.11 and 3.12 alike. It names versions and hashes, and no index.
+locks: $(INSTALLED)
+	$(COMPILE) --output-file locks/base.txt
+	$(COMPILE) --extra tensorflow --output-file locks/tensorflow.txt
+	$(COMPILE) --extra gpu --output-file locks/gpu.txt
+	$(COMPILE) --extra tensorflow --extra embedded --extra dev --output-file locks/all.txt
+
+clean:
+	rm -rf $(VENV) .carpus .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+
+$(INSTALLED): locks/all.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \
+		"none was found. Name one by: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/all.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

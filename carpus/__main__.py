@@ -1,0 +1,121 @@
+"""The operator's command line, ``carpus``. Each command imports what it needs when it is called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from db.errors import CarpusError
+
+INTERRUPTED = 130  # what a shell answers for Ctrl-C
+
+app = typer.Typer(
+    help="Carpus reads bone age from hand radiographs. Not for clinical use with the model it ships with.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Say what went wrong in one line, and end with a status that a script can read."""
+    try:
+        yield
+    except CarpusError as error:
+        typer.echo(f"carpus: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("carpus: stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+@app.command()
+def demo(
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            envvar="CARPUS_DEMO_FROM",
+            help="Folder of radiographs: DICOM files, or PNGs with a labels.csv. Without it, hands are drawn.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+) -> None:
+    """Send radiographs through a stack at free ports and show what comes out."""
+    with _in_one_line():
+        from carpus.stack import stop_on_signals
+
+        stop_on_signals()
+        from carpus.demo import Demonstration
+
+        if not Demonstration(source, Console()).run():
+            raise typer.Exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Run the one-machine stack at the usual ports until Ctrl-C."""
+    with _in_one_line():
+        from carpus.up import run
+
+        run(Console())
+
+
+@app.command()
+def send(
+    paths: Annotated[
+        list[Path], typer.Argument(help="DICOM files, folders of them, or folders of PNGs with a labels.csv.")
+    ],
+    host: Annotated[str, typer.Option(help="The listener's address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT")] = 11112,
+    called: Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE")] = "CARPUS",
+    ae_title: Annotated[str, typer.Option(help="Our own AE title.")] = "CARPUS-SEND",
+) -> None:
+    """Send radiographs by DICOM C-STORE, each in its own transfer syntax."""
+    with _in_one_line():
+        from carpus.send import Peer
+        from carpus.sending import run
+
+        if not run(paths, Peer(host, port, called, ae_title), Console()):
+            raise typer.Exit(1)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='Such as "select * from result". It can only read.')],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV with all digits.")] = False,
+) -> None:
+    """Query the configured database, else the embedded one, which is started for it if need be."""
+    with _in_one_line():
+        from carpus.sql import run
+
+        run(query, Console(), as_csv=csv)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is wrong with this set-up, one line a check."""
+    with _in_one_line():
+        from carpus.doctor import run
+
+        if not run(Console()):
+            raise typer.Exit(1)
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its default and meaning."""
+    with _in_one_line():
+        from carpus.settings import table
+
+        Console().print(table())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,73 @@
+"""One picture of many radiographs, each beside its Grad-CAM overlay, for looking at them together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carpus.followed import Followed
+from worker import explain, radiograph
+
+ACROSS = 4
+TILE_ROWS, TILE_COLUMNS = 320, 512
+CAPTION_ROWS = 26
+_MARGIN = 6
+_FONT, _FONT_SCALE, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.45, (235, 235, 235)
+
+
+def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
+    """Write a contact sheet of the radiographs that have a result.
+
+    Parameters
+    ----------
+    followed
+        The radiographs.
+    store
+        Where their standard radiographs lie.
+    path
+        Where to, ending in ``.png``.
+
+    Returns
+    -------
+    int
+        How many radiographs are on it; with none, no file is written.
+    """
+    tiles = [_tile(one, store) for one in followed if one.is_completed]
+    if tiles:
+        tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
+        sheet = np.vstack([np.hstack(tiles[start : start + ACROSS]) for start in range(0, len(tiles), ACROSS)])
+        _, encoded = cv2.imencode(".png", sheet[:, :, ::-1])
+        path.write_bytes(encoded.tobytes())
+    return sum(one.is_completed for one in followed)
+
+
+def _tile(one: Followed, store: Path) -> NDArray[np.uint8]:
+    """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
+    picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
+    rows, columns = picture.shape
+    scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint16)
+    grid = np.asarray(one.columns["heat_map"], np.float32)
+    tile = np.zeros((TILE_ROWS + CAPTION_ROWS, TILE_COLUMNS, 3), np.uint8)
+    plain = explain.overlay(small, np.zeros_like(grid))
+    top, left = (TILE_ROWS - small.shape[0]) // 2, (TILE_COLUMNS // 2 - small.shape[1]) // 2
+    for tile_half, image in zip(np.hsplit(tile, 2), (plain, explain.overlay(small, grid)), strict=True):
+        tile_half[top : top + small.shape[0], left : left + small.shape[1]] = image
+    cv2.putText(
+        tile, _caption(one), (_MARGIN, TILE_ROWS + CAPTION_ROWS - 10), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA
+    )
+    return tile
+
+
+def _caption(one: Followed) -> str:
+    """Return ASCII, for OpenCV's font has no more."""
+    words = [Path(one.name).name, str(one.columns["patient_sex"]), _months(one.columns["bone_age_months"])]
+    if one.columns["reference_bone_age_months"] is not None:
+        words.append(f"(reference {_months(one.columns['reference_bone_age_months'])})")
+    return " ".join(words).encode("ascii", "replace").decode()
+
+
+def _months(value: float | None) -> str:
+    return "no one bone age" if value is None else f"{value:.0f} months"

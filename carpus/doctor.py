@@ -1,0 +1,50 @@
+"""``carpus doctor``: what is wrong with this set-up, one line a check, and how to cure it."""
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from carpus import machine_checks, server_checks
+from carpus.finding import Finding
+from db.errors import CarpusError
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    machine_checks.python,
+    machine_checks.packages,
+    machine_checks.variables,
+    machine_checks.store,
+    machine_checks.model,
+    machine_checks.usual_ports,
+    machine_checks.flower_login,
+    server_checks.postgres,
+    server_checks.broker,
+)
+
+
+def run(console: Console) -> bool:
+    """Run every check.
+
+    Parameters
+    ----------
+    console
+        Where the operator reads.
+
+    Returns
+    -------
+    bool
+        Whether nothing is wrong.
+    """
+    findings = [_found(check) for check in CHECKS]
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.is_well else "[red]✗[/]"
+        console.print(mark, end=" ")
+        cure = "" if finding.is_well else f" → {finding.cure}"
+        console.print(f"{finding.subject}: {finding.words}{cure}", highlight=False, markup=False, soft_wrap=True)
+    return all(finding.is_well for finding in findings)
+
+
+def _found(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except CarpusError as error:  # a malformed setting, said once more where it matters
+        return Finding(check.__name__.replace("_", " "), str(error), "see above")

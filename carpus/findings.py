@@ -1,0 +1,91 @@
+"""The demonstration's table: what the view `result` holds of the radiographs that were sent, and how far off it is."""
+
+from collections.abc import Sequence
+from statistics import fmean, median
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from carpus.followed import Followed
+
+_COLUMNS = {
+    "sex": "patient_sex",
+    "bone age": "bone_age_months",
+    "if female": "bone_age_if_female_months",
+    "if male": "bone_age_if_male_months",
+    "stage": "stage",
+    "reference": "reference_bone_age_months",
+    "error": "error_months",
+}
+
+
+def table(followed: Sequence[Followed]) -> Table:
+    """Lay out one row for each radiograph, ages and errors in months.
+
+    Parameters
+    ----------
+    followed
+        The radiographs.
+    """
+    laid_out = Table(title="view `result`, ages in months", title_justify="left")
+    laid_out.add_column("radiograph", overflow="fold")
+    for title in _COLUMNS:
+        laid_out.add_column(title, justify="left" if title in {"sex", "stage"} else "right")
+    for one in followed:
+        if one.is_completed:
+            laid_out.add_row(Text(one.name), *(_cell(one.columns[column]) for column in _COLUMNS.values()))
+        else:
+            laid_out.add_row(Text(one.name), Text(one.columns["state"]))
+    return laid_out
+
+
+def reasons(followed: Sequence[Followed]) -> list[str]:
+    """Say of each radiograph without a result why it has none."""
+    return [
+        f"{one.name}: {one.columns['state']}: {one.columns['state_reason']}" for one in followed if not one.is_completed
+    ]
+
+
+def accuracy(followed: Sequence[Followed]) -> str | None:
+    """Say the mean absolute error as what it is, or None where no bone age was known.
+
+    Parameters
+    ----------
+    followed
+        The radiographs.
+
+    Returns
+    -------
+    str or None
+        A sentence that compares it with the best constant, the references' median.
+    """
+    judged = [one for one in followed if one.error_months is not None]
+    if not judged:
+        return None
+    error = fmean(abs(one.error_months or 0.0) for one in judged)
+    references = [float(one.columns["reference_bone_age_months"]) for one in judged]
+    middle = median(references)
+    constant = fmean(abs(reference - middle) for reference in references)
+    verdict = "better" if error < constant else "no better"
+    return (
+        f"Mean absolute error {error:.1f} months on {len(judged)} radiographs; the best constant answer "
+        f"({middle:.0f} months for all) gives {constant:.1f}: the model is {verdict} than that."
+    )
+
+
+def models(followed: Sequence[Followed]) -> list[str]:
+    """Name the models that gave the results, and what they are for."""
+    return sorted(
+        {
+            f"Model {one.columns['model_name']} {one.columns['model_version']}: {one.columns['model_intended_use']}"
+            for one in followed
+            if one.is_completed
+        }
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

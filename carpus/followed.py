@@ -1,0 +1,91 @@
+"""Follows what was sent until its end, and fetches what became of it: from SQL, as anybody could.
+
+Before it: ``carpus.send``. After it: the demonstration's table and contact sheet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from carpus.outgoing import Reference
+from db.vocabulary import State
+
+CONNECT_TIMEOUT_SECONDS = 5
+_ENDS = [state.value for state in State if state.is_end]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A radiograph that was sent: what an operator knows it by, and the columns of its row and of the view `result`."""
+
+    name: str
+    columns: Mapping[str, Any]
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it has a result."""
+        return bool(self.columns["state"] == State.COMPLETED)
+
+    @property
+    def error_months(self) -> float | None:
+        """Estimate minus reference, or None where either is missing."""
+        error: float | None = self.columns["error_months"]
+        return error
+
+
+def ended_count(url: str, sop_instance_uids: Sequence[str]) -> int | None:
+    """Return how many radiographs have reached an end state, or None while the database is away.
+
+    Parameters
+    ----------
+    url
+        The database, as libpq takes it.
+    sop_instance_uids
+        Of the radiographs.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM radiograph "
+                "WHERE superseded_at IS NULL AND sop_instance_uid = ANY(%s) AND state = ANY(%s)",
+                [list(sop_instance_uids), _ENDS],
+            ).fetchone()
+    except psycopg.OperationalError:
+        return None
+    return int(row[0]) if row else 0
+
+
+def note_references(url: str, references: Mapping[str, Reference]) -> None:
+    """Store the bone ages that are known of radiographs, by SOP Instance UID."""
+    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months) "
+            "SELECT id, %s, %s, %s FROM radiograph WHERE superseded_at IS NULL AND sop_instance_uid = %s "
+            "ON CONFLICT (radiograph_id, reader) "
+            "DO UPDATE SET method = EXCLUDED.method, bone_age_months = EXCLUDED.bone_age_months",
+            [(r.reader, r.method, r.bone_age_months, uid) for uid, r in references.items()],
+        )
+
+
+def fetch(url: str, names: Mapping[str, str]) -> list[Followed]:
+    """Fetch what became of radiographs.
+
+    Parameters
+    ----------
+    url
+        The database, as libpq takes it.
+    names
+        What an operator knows each by, by SOP Instance UID; gives the order.
+    """
+    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, row_factory=dict_row) as connection:
+        rows = connection.execute(
+            "SELECT r.sop_instance_uid AS uid, r.state, r.state_reason, r.standard_sha256, result.* "
+            "FROM radiograph AS r LEFT JOIN result ON result.radiograph_id = r.id "
+            "WHERE r.superseded_at IS NULL AND r.sop_instance_uid = ANY(%s)",
+            [list(names)],
+        ).fetchall()
+    found = {row["uid"]: row for row in rows}
+    return [Followed(name, found[uid]) for uid, name in names.items() if uid in found]

@@ -1,0 +1,24 @@
+"""What a child said last, for the one line that tells an operator why it ended."""
+
+from pathlib import Path
+
+_LINES = 3
+_TAIL_BYTES = 4_096
+_LONGEST_LINE = 300
+
+
+def last_words(log: Path) -> str:
+    """Return the last lines of a log, joined by slashes.
+
+    Parameters
+    ----------
+    log
+        The file; it may be missing or empty.
+    """
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return " / ".join(line.strip()[:_LONGEST_LINE] for line in lines[-_LINES:] if line.strip()) or "it said nothing"

