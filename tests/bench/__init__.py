@@ -1,0 +1,1 @@
+"""Speed, measured in one run and printed as ratios: `make bench`, or one part of it by name."""

@@ -1,0 +1,30 @@
+"""``python -m tests.bench [store] [assess] [demo]``: measure and print tables; numbers compare within one run only."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import assess, demo, store
+
+PARTS: dict[str, Callable[[], Table]] = {"store": store.measure, "assess": assess.measure, "demo": demo.measure}
+
+
+def main(names: list[str]) -> int:
+    """Measure the parts named, or all."""
+    if unknown := set(names) - set(PARTS):
+        sys.stderr.write(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}\n")
+        return 2
+    console = Console()
+    load, *_ = os.getloadavg()
+    console.print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
+    for name in names or PARTS:
+        console.print(PARTS[name]())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

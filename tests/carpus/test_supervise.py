@@ -1,0 +1,116 @@
+"""What died is started again, with longer and longer pauses; the clock is the test's own."""
+
+from pathlib import Path
+
+import pytest
+
+from carpus import supervise
+from carpus.supervise import StackError, Supervisor
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class FakeMember:
+    def __init__(self, name: str, log: Path, events: list[str]) -> None:
+        self.name, self.log, self.events, self.is_alive = name, log, events, False
+
+    def start(self) -> None:
+        self.is_alive = True
+        self.events.append(f"start {self.name}")
+
+    def ask_to_stop(self) -> None:
+        self.events.append(f"ask {self.name}")
+
+    def stop(self) -> None:
+        self.events.append(f"stop {self.name}")
+
+    def kill(self) -> None:
+        self.events.append(f"kill {self.name}")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(supervise, "time", made)
+    return made
+
+
+@pytest.fixture
+def events() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def member(tmp_path: Path, events: list[str]) -> FakeMember:
+    (tmp_path / "log").write_text("all was well\nno it was not\n")
+    return FakeMember("read", tmp_path / "log", events)
+
+
+def test_a_dead_member_is_started_again_after_pauses_that_double_up_to_half_a_minute(
+    clock: Clock, member: FakeMember, events: list[str]
+) -> None:
+    supervisor = Supervisor(lambda line: None)
+    supervisor.start(member)
+    for pause in (1, 2, 4, 8, 16, 30, 30):
+        member.is_alive = False
+        supervisor.look_after()
+        events.clear()
+        clock.now += pause - 0.01
+        supervisor.look_after()
+        assert events == []
+        clock.now += 0.02
+        supervisor.look_after()
+        assert events == ["start read"]
+
+
+def test_one_that_ran_for_over_a_minute_begins_with_the_shortest_pause(clock: Clock, member: FakeMember) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
+    supervisor.start(member)
+    for _ in range(3):
+        clock.now += 61
+        supervisor.look_after()
+        member.is_alive = False
+        supervisor.look_after()
+        clock.now += 1
+        supervisor.look_after()
+    assert [line.partition("; ")[2] for line in said] == ["starting it again in 1 s"] * 3
+
+
+def test_a_death_is_said_with_its_last_words_and_log(clock: Clock, member: FakeMember) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
+    supervisor.start(member)
+    member.is_alive = False
+    supervisor.look_after()
+    expected = f"read ended unasked: all was well / no it was not (log: {member.log}); starting it again in 1 s"
+    assert said == [expected]
+
+
+def test_one_that_dies_too_often_is_given_up(clock: Clock, member: FakeMember) -> None:
+    supervisor = Supervisor(lambda line: None, most_deaths=1)
+    supervisor.start(member)
+    member.is_alive = False
+    supervisor.look_after()
+    clock.now += 1
+    supervisor.look_after()
+    member.is_alive = False
+    with pytest.raises(StackError, match="read ended unasked: all was well / no it was not"):
+        supervisor.look_after()
+
+
+def test_all_are_asked_to_stop_before_any_is_waited_for_and_the_first_started_ends_last(
+    clock: Clock, tmp_path: Path, events: list[str]
+) -> None:
+    supervisor = Supervisor(lambda line: None)
+    for name in ("postgres", "read"):
+        supervisor.start(FakeMember(name, tmp_path, events))
+    events.clear()
+    supervisor.stop()
+    assert events == ["ask read", "ask postgres", "stop read", "stop postgres"]

@@ -1,0 +1,146 @@
+"""Each transition of a radiograph, and what keeps two workers from doing the same one."""
+
+import pytest
+from sqlalchemy import text, update
+
+from db import states
+from db.session import transaction
+from db.states import ASSESS, READ, Claim, LapsedClaimError
+from db.tables import Radiograph
+from db.vocabulary import State
+from tests.rows import add_radiograph
+
+pytestmark = pytest.mark.usefixtures("carpus_env")
+LEASE_SECONDS = 60.0
+
+
+def _new(**columns: object) -> int:
+    with transaction() as session:
+        return add_radiograph(session, **columns)
+
+
+def _claim(radiograph_id: int, step: states.Step = READ) -> Claim | None:
+    with transaction() as session:
+        return states.claim(session, radiograph_id, step, LEASE_SECONDS)
+
+
+def _claimed(radiograph_id: int, step: states.Step = READ) -> Claim:
+    claim = _claim(radiograph_id, step)
+    assert claim is not None
+    return claim
+
+
+def _row(radiograph_id: int) -> Radiograph:
+    with transaction() as session:
+        return session.get_one(Radiograph, radiograph_id)
+
+
+def _let_time_pass(radiograph_id: int) -> None:
+    with transaction() as session:
+        session.execute(
+            update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=text("now() - interval '1 second'"))
+        )
+
+
+def test_a_radiograph_goes_the_whole_way() -> None:
+    radiograph_id = _new()
+    with transaction() as session:
+        states.finish(session, _claimed(radiograph_id), read_ms=12.0)
+    row = _row(radiograph_id)
+    assert (row.state, row.attempts, row.read_ms) == (State.READ, 0, 12.0)
+    with transaction() as session:
+        states.finish(session, _claimed(radiograph_id, ASSESS))
+    row = _row(radiograph_id)
+    assert row.state == State.COMPLETED
+    assert row.due_at is None
+    assert row.ended_at is not None
+
+
+def test_only_one_worker_gets_a_radiograph() -> None:
+    radiograph_id = _new()
+    assert _claim(radiograph_id) is not None
+    assert _claim(radiograph_id) is None
+
+
+def test_a_radiograph_is_not_assessed_before_it_is_read() -> None:
+    assert _claim(_new(), ASSESS) is None
+
+
+def test_a_lapsed_claim_is_taken_over_and_its_first_holder_can_write_nothing() -> None:
+    radiograph_id = _new()
+    first = _claimed(radiograph_id)
+    _let_time_pass(radiograph_id)
+    second = _claimed(radiograph_id)
+    assert (first.attempt, second.attempt) == (1, 2)
+    with pytest.raises(LapsedClaimError), transaction() as session:
+        states.finish(session, first, read_ms=1.0)
+    with transaction() as session:
+        states.finish(session, second, read_ms=2.0)
+    assert _row(radiograph_id).read_ms == 2.0
+
+
+def test_a_permanent_reason_ends_it_at_once() -> None:
+    radiograph_id = _new()
+    with transaction() as session:
+        states.reject(session, _claimed(radiograph_id), "no pixel data")
+    row = _row(radiograph_id)
+    assert (row.state, row.state_reason) == (State.REJECTED, "no pixel data")
+    assert _claim(radiograph_id) is None
+
+
+def test_the_third_attempt_is_the_last() -> None:
+    radiograph_id = _new()
+    seen = []
+    for _ in range(3):
+        with transaction() as session:
+            seen.append(states.retry_later(session, _claimed(radiograph_id), "the disk is away", 0))
+    assert seen == [State.RECEIVED, State.RECEIVED, State.FAILED]
+    row = _row(radiograph_id)
+    assert (row.attempts, row.state_reason) == (3, "the disk is away")
+    assert _claim(radiograph_id) is None
+
+
+def test_a_silent_worker_costs_an_attempt_and_the_third_one_fails_it() -> None:
+    radiograph_id = _new()
+    for _ in range(3):
+        _claimed(radiograph_id)
+        _let_time_pass(radiograph_id)
+        with transaction() as session:
+            assert states.expire_claims(session, READ) == 1
+    row = _row(radiograph_id)
+    assert row.state == State.FAILED
+    assert row.state_reason == "the read worker died or hung on it; attempts allowed: 3"
+
+
+def test_a_claim_that_still_holds_is_not_expired() -> None:
+    _claimed(_new())
+    with transaction() as session:
+        assert states.expire_claims(session, READ) == 0
+
+
+def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
+    overdue, fresh = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    _let_time_pass(overdue)
+    with transaction() as session:
+        session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=states.in_seconds(30)))
+    with transaction() as session:
+        assert states.waiting_count(session, READ) == 2
+        assert states.take_overdue(session, READ, limit=10) == [overdue]
+    with transaction() as session:
+        assert states.take_overdue(session, READ, limit=10) == []
+
+
+def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() -> None:
+    later, sooner = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    with transaction() as session:
+        for radiograph_id, seconds in ((later, -5), (sooner, -50)):
+            session.execute(
+                update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=states.in_seconds(seconds))
+            )
+    with transaction() as session:
+        assert states.take_overdue(session, READ, limit=1) == [sooner]
+
+
+def test_the_time_a_radiograph_waited_is_told_with_the_claim() -> None:
+    radiograph_id = _new(waiting_since=text("now() - interval '2 seconds'"))
+    assert 2000 <= _claimed(radiograph_id).waited_ms < 60_000

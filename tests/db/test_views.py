@@ -1,0 +1,109 @@
+"""What the views show, by rows worked out by hand."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from db.session import transaction
+from db.tables import ReferenceRead
+from db.vocabulary import State
+from tests.rows import add_assessment, add_model_version, add_radiograph
+
+pytestmark = pytest.mark.usefixtures("carpus_env")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ENDED: dict[str, Any] = {"state": State.COMPLETED, "due_at": None, "ended_at": NOON + timedelta(seconds=2)}
+
+
+def _all(view: str) -> list[dict[str, Any]]:
+    with transaction() as session:
+        return [dict(row) for row in session.execute(text(f"SELECT * FROM {view} ORDER BY radiograph_id")).mappings()]
+
+
+def test_result_shows_estimate_difference_reference_and_latency() -> None:
+    with transaction() as session:
+        radiograph_id = add_radiograph(session, patient_sex="F", patient_id="P1", received_at=NOON, **ENDED)
+        add_assessment(
+            session,
+            radiograph_id,
+            add_model_version(session),
+            sex_used="F",
+            sex_source="PatientSex",
+            bone_age_months=100.0,
+            bone_age_if_female_months=100.0,
+            bone_age_if_male_months=113.0,
+            stage="child",
+        )
+        for reader, months in (("A", 90.0), ("B", 94.0)):
+            session.add(ReferenceRead(radiograph_id=radiograph_id, reader=reader, method="GP", bone_age_months=months))
+    (row,) = _all("result")
+    assert row["sex_effect_months"] == 13.0
+    assert row["reference_bone_age_months"] == 92.0
+    assert row["error_months"] == 8.0
+    assert row["latency_ms"] == 2000.0
+    assert row["heat_map"] == [[0.0, 1.0], [0.5, 0.25]]
+    assert row["model_intended_use"] == "demonstration"
+    assert _all("worklist") == []
+
+
+def test_superseded_radiographs_and_assessments_are_never_shown() -> None:
+    with transaction() as session:
+        model = add_model_version(session)
+        old = add_radiograph(session, **ENDED, superseded_at=NOON)
+        add_assessment(session, old, model, bone_age_months=10.0, superseded_at=NOON)
+        replaced = add_radiograph(session, "1.2.4", **ENDED)
+        add_assessment(session, replaced, model, bone_age_months=20.0, superseded_at=NOON)
+        add_assessment(session, replaced, add_model_version(session, "1" * 64), bone_age_months=30.0)
+        add_radiograph(session, "1.2.5", superseded_at=NOON)
+    assert [row["bone_age_months"] for row in _all("result")] == [30.0]
+    assert _all("worklist") == []
+
+
+def test_worklist_shows_what_is_on_its_way_and_what_waits_for_a_person() -> None:
+    end = {"due_at": None, "ended_at": NOON}
+    with transaction() as session:
+        add_radiograph(session, "1.1")
+        add_radiograph(session, "1.2", state=State.REJECTED, state_reason="no pixel data", **end)
+        add_radiograph(session, "1.3", state=State.FAILED, state_reason="the worker died", **end)
+        add_radiograph(session, "1.4", state=State.NOT_APPLICABLE, state_reason="a chest", **end)
+        unknown = add_radiograph(session, "1.5", patient_sex="other", **ENDED)
+        add_assessment(
+            session,
+            unknown,
+            add_model_version(session),
+            bone_age_if_female_months=100.0,
+            bone_age_if_male_months=113.0,
+        )
+    rows = _all("worklist")
+    assert [(row["sop_instance_uid"], row["state"], row["needs_person"]) for row in rows] == [
+        ("1.1", "RECEIVED", False),
+        ("1.2", "REJECTED", True),
+        ("1.3", "FAILED", True),
+        ("1.5", "COMPLETED", True),
+    ]
+    assert rows[3]["state_reason"].startswith("PatientSex (0010,0040) is other")
+    assert (rows[3]["bone_age_if_female_months"], rows[3]["bone_age_if_male_months"]) == (100.0, 113.0)
+    assert len(_all("result")) == 1  # the estimates under both sexes are a result too, without a headline
+
+
+@pytest.mark.parametrize(
+    ("columns", "constraint"),
+    [
+        ({"bone_age_months": -0.1}, "ck_assessment_bone_age_months"),
+        ({"bone_age_months": 300.1}, "ck_assessment_bone_age_months"),
+        ({"stage": "infant"}, "ck_assessment_stage"),
+        ({"sex_used": "M"}, "ck_assessment_sex_has_source"),
+        ({"chronological_age_months": 1.0}, "ck_assessment_age_has_source"),
+    ],
+)
+def test_the_database_refuses_an_impossible_assessment(columns: dict[str, Any], constraint: str) -> None:
+    with pytest.raises(IntegrityError, match=constraint), transaction() as session:
+        add_assessment(session, add_radiograph(session), add_model_version(session), **columns)
+
+
+@pytest.mark.parametrize("uid", ["1.2.3/../4", "", "a", "1." + "2" * 63])
+def test_the_database_refuses_what_is_no_uid(uid: str) -> None:
+    with pytest.raises(IntegrityError, match="ck_radiograph_sop_instance_uid"), transaction() as session:
+        add_radiograph(session, uid)

@@ -1,0 +1,107 @@
+"""A running listener on a port the system chose, and a modality that sends to it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from pydicom.dataset import Dataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.sop_class import Verification
+from sqlalchemy import Row, text
+
+from db import settings as db_settings
+from db.session import transaction
+from tests.conftest import CarpusEnvironment
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Running:
+    """A listener that runs in this process, its sweep called by the test alone."""
+
+    listener: Any
+    store: Path
+
+    def associate(self, data_set: Dataset | None = None) -> Association:
+        entity = AE("MODALITY")
+        entity.add_requested_context(Verification)
+        if data_set is not None:
+            entity.add_requested_context(data_set.SOPClassUID, data_set.file_meta.TransferSyntaxUID)
+        association = entity.associate("127.0.0.1", self.listener.port)
+        assert association.is_established
+        return association
+
+    def send(self, data_set: Dataset) -> int:
+        association = self.associate(data_set)
+        try:
+            return int(association.send_c_store(data_set).Status)
+        finally:
+            association.release()
+
+    def send_raw(self, uid: str, data_set: bytes, sop_class_uid: str = DigitalXRayImageStorageForPresentation) -> int:
+        """Send what no honest modality would, past the client's own checks."""
+        entity = AE("MODALITY")
+        entity.add_requested_context(DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian)
+        association = entity.associate("127.0.0.1", self.listener.port)
+        assert association.is_established
+        request = C_STORE()
+        request.MessageID = 1
+        request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class_uid, uid
+        request.Priority = 2
+        request.DataSet = BytesIO(data_set)
+        association._reactor_checkpoint.clear()
+        association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+        _, answer = association.dimse.get_msg(block=True)
+        association._reactor_checkpoint.set()
+        association.release()
+        return int(answer.Status)
+
+    def inbox(self) -> list[Path]:
+        return sorted((self.store / "inbox").iterdir())
+
+
+@pytest.fixture
+def listener(carpus_env: CarpusEnvironment) -> Iterator[Running]:
+    from dicom_listener import serve
+    from dicom_listener.settings import ListenerSettings
+
+    # The first sweep is at once, on an empty inbox; the next would be in an hour.
+    settings = ListenerSettings(listener_port=0, sweep_seconds=3600, stop_seconds=5)
+    started = serve.start(settings, db_settings.shared())
+    yield Running(started, carpus_env.store)
+    started.stop(5)
+
+
+def rows(statement: str = "SELECT * FROM radiograph ORDER BY id") -> list[Row[Any]]:
+    with transaction() as session:
+        return list(session.execute(text(statement)).all())
+
+
+def poll(what: Callable[[], Any], until: Callable[[Any], bool], deadline_seconds: float = 10) -> Any:
+    """Return what is seen once it is as wanted; fail with what was last seen."""
+    deadline = time.monotonic() + deadline_seconds
+    while not until(seen := what()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"after {deadline_seconds} s still: {seen}")
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+def registered(count: int) -> list[Row[Any]]:
+    return poll(rows, lambda found: len(found) == count)
+
+
+def messages(environment: CarpusEnvironment) -> list[dict[str, Any]]:
+    """Return the messages in the queue `read`, as Celery wrote them."""
+    with redis.Redis.from_url(environment.servers.broker_url) as client:
+        return [json.loads(message) for message in client.lrange("read", 0, -1)]

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from db.errors import RejectedRadiographError
+from db.vocabulary import AgeSource, Sex
+from dicom_listener.describe import check_identity, chronological_age, describe, patient_sex
+from dicom_listener.header import read_header, text, texts
+from tests.objects import as_file, file_bytes, hand_radiograph
+
+DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
+
+
+@pytest.mark.parametrize(
+    ("born", "taken", "months"),
+    [
+        ("20120229", "20200229", 96.0),  # 2,922 days of 30.4375
+        ("20120229", "20130228", 365 / 30.4375),
+        ("20120229", "20130301", 366 / 30.4375),
+        ("20200101", "20200101", 0.0),
+        ("2012.02.29", "20200229", 96.0),
+    ],
+)
+def test_age_is_days_between_birth_and_acquisition(born: str, taken: str, months: float) -> None:
+    header = hand_radiograph(PatientBirthDate=born, AcquisitionDate=taken)
+    assert chronological_age(header) == (pytest.approx(months, abs=1e-9), AgeSource.BIRTH_DATE)
+
+
+@pytest.mark.parametrize(("position", "keyword"), list(enumerate(DATES)))
+def test_the_most_exact_valid_image_date_counts(position: int, keyword: str) -> None:
+    dates = dict.fromkeys(DATES[:position], "20240231") | {keyword: "20200229"}
+    header = hand_radiograph(**dates, PatientBirthDate="20120229")
+    assert chronological_age(header) == (96.0, AgeSource.BIRTH_DATE)
+
+
+@pytest.mark.parametrize("born", ["20240302", "", "unknown", "00000000", "18900101"])
+def test_an_impossible_birth_date_gives_no_age(born: str) -> None:
+    assert chronological_age(hand_radiograph(PatientBirthDate=born)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "months"),
+    [("002Y", 24.0), ("18M", 18.0), ("030D", 30 / 30.4375), ("008W", 56 / 30.4375), ("130Y", 1560.0)],
+)
+def test_the_stated_age_is_used_where_the_birth_date_is_missing(stated: str, months: float) -> None:
+    header = hand_radiograph(PatientBirthDate=None, PatientAge=stated)
+    assert chronological_age(header) == (pytest.approx(months), AgeSource.PATIENT_AGE)
+
+
+@pytest.mark.parametrize("stated", ["131Y", "2", "Y002", "-02Y", ""])
+def test_a_stated_age_that_is_none_gives_no_age(stated: str) -> None:
+    assert chronological_age(hand_radiograph(PatientBirthDate="", PatientAge=stated)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("element", "sex"),
+    [("M", Sex.MALE), ("f ", Sex.FEMALE), ("O", Sex.OTHER), ("", Sex.MISSING), ("U", Sex.MISSING), ("W", Sex.MISSING)],
+)
+def test_sex_is_never_guessed(element: str, sex: Sex) -> None:
+    assert patient_sex(hand_radiograph(PatientSex=element)) is sex
+
+
+def test_a_missing_sex_is_missing() -> None:
+    assert patient_sex(hand_radiograph(PatientSex=None)) is Sex.MISSING
+
+
+def test_the_site_issues_the_patient_id_where_the_object_names_no_issuer() -> None:
+    assert describe(hand_radiograph(), "ward 7").patient_id_issuer == "ward 7"
+    assert describe(hand_radiograph(IssuerOfPatientID="Clinic"), "ward 7").patient_id_issuer == "Clinic"
+
+
+def test_values_that_cannot_be_kept_are_left_out() -> None:
+    header = hand_radiograph(PatientID="x" * 65, StudyInstanceUID="../1", AccessionNumber="A\0B", Modality=None)
+    described = describe(header, "local")
+    assert (described.patient_id, described.study_instance_uid, described.modality) == (None, None, None)
+    assert described.accession_number == "AB"
+
+
+def test_an_element_with_a_bad_value_counts_as_absent(tmp_path: Path) -> None:
+    good = file_bytes(hand_radiograph())
+    bad = good.replace(b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x10\x00UL\x02\x00")  # a UL has four bytes
+    assert bad != good
+    (tmp_path / "bad.dcm").write_bytes(bad)
+    header = dcmread(tmp_path / "bad.dcm", stop_before_pixels=True)
+    assert texts(header, "Rows") == []
+    assert describe(header, "local").accession_number == "A1"
+
+
+def test_another_object_than_the_command_announced_is_rejected() -> None:
+    header = hand_radiograph(SOPInstanceUID="1.2.3")
+    check_identity(header, str(header.SOPClassUID), "1.2.3")
+    with pytest.raises(RejectedRadiographError, match=r"SOPInstanceUID \(0008,0018\) of the data set is 1.2.3"):
+        check_identity(header, str(header.SOPClassUID), "1.2.4")
+    with pytest.raises(RejectedRadiographError, match=r"SOPClassUID \(0008,0016\)"):
+        check_identity(header, "1.2.840.10008.5.1.4.1.1.1", "1.2.3")
+    with pytest.raises(RejectedRadiographError, match="is missing"):
+        check_identity(Dataset(), str(header.SOPClassUID), "1.2.3")
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_a_header_is_read_without_its_pixels(tmp_path: Path, syntax: str) -> None:
+    data_set = hand_radiograph()
+    data_set.file_meta.TransferSyntaxUID = syntax
+    path = as_file(data_set, tmp_path / "hand.dcm")
+    header = read_header(path, dcmread(path).file_meta)
+    assert text(header, "PatientID") == "P1"
+    assert "PixelData" not in header
+
+
+def test_a_data_set_that_cannot_be_parsed_is_rejected(tmp_path: Path) -> None:
+    data_set = hand_radiograph()
+    data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    path = as_file(data_set, tmp_path / "nonsense.dcm")
+    meta = read_file_meta_info(path)
+    path.write_bytes(path.read_bytes()[: 144 + meta.FileMetaInformationGroupLength] + b"\xff" * 400)
+    with pytest.raises(RejectedRadiographError, match="cannot be parsed as Deflated Explicit VR Little Endian"):
+        read_header(path, meta)

@@ -1,0 +1,89 @@
+"""docker-compose.yml says what the tests run: the same commands, known settings, the same PostgreSQL, no open door."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from carpus.embedded import postgres
+from carpus.processes import COMMANDS
+from carpus.settings import known_settings
+
+ROOT = Path(__file__).parents[1]
+SERVERS = {"postgres", "redis"}
+# What a container needs beside the command on one machine: to be reached from the other containers.
+OWN_TO_CONTAINERS = {"flower": ["--address=0.0.0.0", "--port=5555"]}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
+
+
+def test_every_process_has_its_service(services: dict[str, Any]) -> None:
+    assert set(services) - SERVERS == {*COMMANDS, "assess-gpu-0"}
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "assess-gpu-0"])
+def test_a_service_runs_the_command_that_the_tests_run(services: dict[str, Any], name: str) -> None:
+    expected = [*COMMANDS[name.removesuffix("-gpu-0")], *OWN_TO_CONTAINERS.get(name, [])]
+    assert services[name]["command"] == expected
+
+
+def test_every_variable_set_is_a_known_setting(services: dict[str, Any]) -> None:
+    known = {setting.variable for setting in known_settings()}
+    ours = {name: service["environment"] for name, service in services.items() if name not in SERVERS}
+    for name, environment in ours.items():
+        assert set(environment) <= known, name
+
+
+def test_every_secret_is_a_file_of_a_known_setting(services: dict[str, Any]) -> None:
+    known = {setting.variable.lower() for setting in known_settings()}
+    for name, service in services.items():
+        assert set(service.get("secrets", [])) <= known, name
+
+
+def test_the_servers_are_the_embedded_ones_major_version_and_redis_7(services: dict[str, Any]) -> None:
+    version = subprocess.run([postgres.binary("postgres"), "--version"], capture_output=True, text=True, check=True)
+    major = re.search(r"\d+", version.stdout)
+    assert major is not None
+    assert services["postgres"]["image"].startswith(f"postgres:{major[0]}-")
+    assert services["redis"]["image"].startswith("redis:7")
+
+
+def test_redis_keeps_what_it_was_given_and_asks_for_a_password(services: dict[str, Any]) -> None:
+    command = services["redis"]["command"][-1]
+    for option in ("--appendonly yes", "--maxmemory-policy noeviction", "--requirepass"):
+        assert option in command
+
+
+def test_no_container_of_ours_is_root_or_listens_beyond_the_host_by_default(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name not in SERVERS:
+            assert service["user"].split(":")[0] not in {"0", "root"}, name
+        for port in service.get("ports", []):
+            assert port.startswith(("127.0.0.1:", "${CARPUS_BIND:-127.0.0.1}:")), name
+
+
+def test_each_gpu_worker_reserves_its_own_device_and_runs_only_when_asked_for(services: dict[str, Any]) -> None:
+    gpu = {name: service for name, service in services.items() if name.startswith("assess-gpu-")}
+    devices = [s["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"][0] for s in gpu.values()]
+    assert [name.removeprefix("assess-gpu-") for name in gpu] == devices
+    assert all(service["profiles"] == ["gpu"] for service in gpu.values())
+
+
+def test_services_wait_for_healthy_servers_and_long_running_ones_have_a_health_check(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name != "migrate":
+            assert service["healthcheck"]["test"], name
+    assert services["listener"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_every_stage_named_is_in_the_dockerfile(services: dict[str, Any]) -> None:
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    assert {service["build"]["target"] for service in services.values() if "build" in service} <= stages
+    copied = re.findall(r"^COPY (locks/\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert all((ROOT / name).is_file() for name in copied)

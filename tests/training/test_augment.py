@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from training.augment import augment, expose, move
+from training.recipe import AugmentationRecipe
+
+NOTHING = AugmentationRecipe(
+    shift_fraction=0,
+    zoom_fraction=0,
+    rotation_degrees=0,
+    brightness=0,
+    contrast_fraction=0,
+    gamma_octaves=0,
+    noise=0,
+)
+
+
+class Always(np.random.Generator):
+    """Every uniform random number is the largest."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def uniform(self, low: float = 0, high: float = 1, size: int | None = None) -> float | np.ndarray:  # type: ignore[override]  # only what is used
+        return high if size is None else np.full(size, high)
+
+
+def varied(**largest: float) -> AugmentationRecipe:
+    return NOTHING.model_copy(update=largest)
+
+
+def test_nothing_varied_changes_nothing() -> None:
+    image = np.random.default_rng(0).random((8, 8), np.float32)
+    assert augment(image, NOTHING, np.random.default_rng(1)) == pytest.approx(image, abs=1e-6)
+
+
+def test_a_shift_of_a_quarter_moves_right_and_down() -> None:
+    image = np.zeros((4, 4), np.float32)
+    image[0, 0] = 1
+    moved = move(image, varied(shift_fraction=0.25), Always())
+    assert np.argwhere(moved > 0.5).tolist() == [[1, 1]]
+
+
+def test_a_turn_of_ninety_degrees_is_about_the_centre() -> None:
+    image = np.zeros((5, 5), np.float32)
+    image[2, 4] = 1
+    moved = move(image, varied(rotation_degrees=90), Always())
+    assert np.argwhere(moved > 0.5).tolist() == [[0, 2]]  # counter-clockwise: from the right to the top
+
+
+def test_gamma_contrast_and_brightness_follow_one_another() -> None:
+    image = np.array([[0.0, 0.5, 1.0]], np.float32)
+    exposed = expose(image, varied(gamma_octaves=1, contrast_fraction=0.5, brightness=0.1), Always())
+    # Squared 0, 0.25, 1; half as much again about 0.5: -0.25, 0.125, 1.25; a tenth brighter and clipped.
+    assert exposed[0] == pytest.approx([0, 0.225, 1])
+
+
+def test_noise_has_its_standard_deviation() -> None:
+    noisy = expose(np.full((200, 200), 0.5, np.float32), varied(noise=0.05), Always())
+    assert noisy.std() == pytest.approx(0.05, rel=0.02)
+
+
+def test_the_same_seed_varies_alike_and_the_image_is_not_changed() -> None:
+    image = np.random.default_rng(0).random((8, 8), np.float32)
+    before = image.copy()
+    much = varied(shift_fraction=0.2, zoom_fraction=0.2, rotation_degrees=30, gamma_octaves=1, noise=0.1)
+    first, second = (augment(image, much, np.random.default_rng(4)) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, image)
+    assert np.array_equal(image, before)

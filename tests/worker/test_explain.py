@@ -1,0 +1,48 @@
+"""Heat maps: stored as shape and scale, drawn where they belong."""
+
+import numpy as np
+import pytest
+
+from worker.explain import OPACITY, explain, over_radiograph, overlay
+
+
+def test_a_heat_map_is_its_shape_times_its_peak() -> None:
+    heat_map = np.array([[0.0, 2.0], [4.0, 1.0]], np.float32)
+    explained = explain(heat_map)
+    assert explained.peak_months == 4.0
+    np.testing.assert_array_equal(explained.grid, [[0.0, 0.5], [1.0, 0.25]])
+
+
+def test_an_empty_heat_map_stays_empty() -> None:
+    explained = explain(np.zeros((2, 2), np.float32))
+    assert explained.peak_months == 0.0
+    np.testing.assert_array_equal(explained.grid, np.zeros((2, 2)))
+
+
+def test_heat_in_the_padding_beside_a_tall_radiograph_is_left_out() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[:, :2] = grid[:, 6:] = 1.0  # a radiograph of aspect 2:1 fills the columns 2 to 5 only
+    heat = over_radiograph(grid, rows=800, columns=400)
+    assert heat.shape == (800, 400)
+    assert heat[:, 100:300].max() == 0.0
+
+
+def test_heat_lies_where_the_network_saw_it() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[1, 6] = 1.0  # second cell from the top, second from the right
+    heat = over_radiograph(grid, rows=400, columns=400)
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert (row, column) == (pytest.approx(75, abs=3), pytest.approx(325, abs=3))
+
+
+def test_the_radiograph_shows_unchanged_where_the_map_is_cold() -> None:
+    radiograph = np.full((64, 64), 257 * 100, np.uint16)
+    picture = overlay(radiograph, np.zeros((8, 8), np.float32))
+    assert picture.shape == (64, 64, 3)
+    assert (picture == 100).all()
+
+
+def test_the_hottest_place_is_blended_with_the_hottest_colour() -> None:
+    hottest = np.array([252, 255, 164])  # the upper end of the colour map inferno
+    picture = overlay(np.zeros((64, 64), np.uint16), np.ones((8, 8), np.float32))
+    np.testing.assert_allclose(picture[32, 32], hottest * OPACITY, atol=1.5)

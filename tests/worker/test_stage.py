@@ -1,0 +1,31 @@
+"""Stages at their edges."""
+
+import pytest
+
+from db.vocabulary import Stage
+from worker.stage import stage, stage_under_both
+
+
+@pytest.mark.parametrize(
+    ("bone_age_months", "expected"),
+    [
+        (0.0, Stage.CHILD),
+        (119.99, Stage.CHILD),
+        (120.0, Stage.ADOLESCENT),
+        (215.99, Stage.ADOLESCENT),
+        (216.0, Stage.ADULT),
+        (300.0, Stage.ADULT),
+    ],
+)
+def test_a_stage_begins_on_its_first_month(bone_age_months: float, expected: Stage) -> None:
+    assert stage(bone_age_months) is expected
+
+
+def test_no_number_has_no_stage() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        stage(float("nan"))
+
+
+def test_unknown_sex_has_a_stage_only_where_both_estimates_agree() -> None:
+    assert stage_under_both(100.0, 119.0) is Stage.CHILD
+    assert stage_under_both(115.0, 125.0) is None
