@@ -21,6 +21,12 @@ app = typer.Typer(
 )
 
 
+Host = Annotated[str, typer.Option(help="The listener's address.")]
+Port = Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT")]
+Called = Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE")]
+Calling = Annotated[str, typer.Option(help="Our own AE title.")]
+
+
 @contextmanager
 def _in_one_line() -> Iterator[None]:
     """Say what went wrong in one line, and end with a status that a script can read."""
@@ -72,10 +78,10 @@ def send(
     paths: Annotated[
         list[Path], typer.Argument(help="DICOM files, folders of them, or folders of PNGs with a labels.csv.")
     ],
-    host: Annotated[str, typer.Option(help="The listener's address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT")] = 11112,
-    called: Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE")] = "CARPUS",
-    ae_title: Annotated[str, typer.Option(help="Our own AE title.")] = "CARPUS-SEND",
+    host: Host = "127.0.0.1",
+    port: Port = 11112,
+    called: Called = "CARPUS",
+    ae_title: Calling = "CARPUS-SEND",
 ) -> None:
     """Send radiographs by DICOM C-STORE, each in its own transfer syntax."""
     with _in_one_line():
@@ -84,6 +90,21 @@ def send(
 
         if not run(paths, Peer(host, port, called, ae_title), Console()):
             raise typer.Exit(1)
+
+
+@app.command()
+def echo(
+    host: Host = "127.0.0.1", port: Port = 11112, called: Called = "CARPUS", ae_title: Calling = "CARPUS-SEND"
+) -> None:
+    """Ask a DICOM listener whether it serves, by C-ECHO."""
+    with _in_one_line():
+        from carpus.send import Peer
+        from carpus.send import echo as ask
+
+        if problem := ask(Peer(host, port, called, ae_title)):
+            typer.echo(f"carpus: {problem}", err=True)
+            raise typer.Exit(1)
+        typer.echo(f"{called} at {host}:{port} serves")
 
 
 @app.command()

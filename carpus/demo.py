@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -46,6 +47,7 @@ class Demonstration:
         self._source = source
         self._console = console
         self._phases: dict[str, float] = {}
+        self._began_at = datetime.now(UTC)
 
     def run(self) -> bool:
         """Run it.
@@ -110,7 +112,7 @@ class Demonstration:
     def _report(self, ends: Sequence[followed.Followed], stack: Stack) -> None:
         self._console.print(findings.table(ends))
         self._say_all(findings.reasons(ends))
-        self._say_all(filter(None, [findings.accuracy(ends)]))
+        self._say_all(filter(None, [findings.accuracy(ends), findings.known_before(ends, self._began_at)]))
         self._say_all(findings.models(ends))
         sheet = stack.home / SHEET
         if contact_sheet.write(ends, stack.store, sheet):

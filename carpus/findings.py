@@ -1,8 +1,9 @@
 """The demonstration's table: what the view `result` holds of the radiographs that were sent, and how far off it is."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -12,8 +13,8 @@ from carpus.followed import Followed
 _COLUMNS = {
     "sex": "patient_sex",
     "bone age": "bone_age_months",
-    "if female": "bone_age_if_female_months",
-    "if male": "bone_age_if_male_months",
+    "if F": "bone_age_if_female_months",
+    "if M": "bone_age_if_male_months",
     "stage": "stage",
     "reference": "reference_bone_age_months",
     "error": "error_months",
@@ -29,14 +30,14 @@ def table(followed: Sequence[Followed]) -> Table:
         The radiographs.
     """
     laid_out = Table(title="view `result`, ages in months", title_justify="left")
-    laid_out.add_column("radiograph", overflow="fold")
+    laid_out.add_column("radiograph", no_wrap=True)
     for title in _COLUMNS:
         laid_out.add_column(title, justify="left" if title in {"sex", "stage"} else "right")
     for one in followed:
         if one.is_completed:
-            laid_out.add_row(Text(one.name), *(_cell(one.columns[column]) for column in _COLUMNS.values()))
+            laid_out.add_row(Text(Path(one.name).name), *(_cell(one.columns[column]) for column in _COLUMNS.values()))
         else:
-            laid_out.add_row(Text(one.name), Text(one.columns["state"]))
+            laid_out.add_row(Text(Path(one.name).name), Text(one.columns["state"]))
     return laid_out
 
 
@@ -74,6 +75,25 @@ def accuracy(followed: Sequence[Followed]) -> str | None:
     )
 
 
+def known_before(followed: Sequence[Followed], since: datetime) -> str | None:
+    """Say how many had been sent before, for the same bytes sent again change nothing; None where there were none.
+
+    Parameters
+    ----------
+    followed
+        The radiographs.
+    since
+        When this run began.
+    """
+    known = sum(one.columns["ended_at"] < since for one in followed)
+    if not known:
+        return None
+    return (
+        f"{known} of {len(followed)} had been sent before: the same bytes sent again change nothing, and their results "
+        "are those of then. Remove the folder below to begin anew."
+    )
+
+
 def models(followed: Sequence[Followed]) -> list[str]:
     """Name the models that gave the results, and what they are for."""
     return sorted(
@@ -85,7 +105,7 @@ def models(followed: Sequence[Followed]) -> list[str]:
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: float | str | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return value if isinstance(value, str) else f"{value:.1f}"

@@ -82,7 +82,7 @@ def fetch(url: str, names: Mapping[str, str]) -> list[Followed]:
     """
     with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, row_factory=dict_row) as connection:
         rows = connection.execute(
-            "SELECT r.sop_instance_uid AS uid, r.state, r.state_reason, r.standard_sha256, result.* "
+            "SELECT r.sop_instance_uid AS uid, r.state, r.state_reason, r.ended_at, r.standard_sha256, result.* "
             "FROM radiograph AS r LEFT JOIN result ON result.radiograph_id = r.id "
             "WHERE r.superseded_at IS NULL AND r.sop_instance_uid = ANY(%s)",
             [list(names)],

@@ -13,6 +13,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from carpus import labelled
 from carpus.outgoing import Outgoing, Unsendable
 
+_NEEDED_META = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 # (is implicit VR, is little endian) of a data set without file meta information; PS3.5 section 10
 _BARE_SYNTAXES: dict[tuple[bool | None, bool | None], UID] = {
     (True, True): ImplicitVRLittleEndian,
@@ -43,32 +44,35 @@ def gather(paths: Iterable[Path]) -> Iterator[Outgoing | Unsendable]:
         if labelled.has_labels(path):
             yield from labelled.pictures(path)
         elif path.is_dir():
-            yield from map(_dicom_file, sorted(file for file in path.rglob("*") if file.is_file()))
+            for file in sorted(file for file in path.rglob("*") if file.is_file()):
+                yield _dicom_file(file, str(file.relative_to(path.parent)))
         else:
-            yield _dicom_file(path)
+            yield _dicom_file(path, str(path))
 
 
-def _dicom_file(path: Path) -> Outgoing | Unsendable:
+def _dicom_file(path: Path, name: str) -> Outgoing | Unsendable:
     try:
         meta = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).file_meta
     except OSError as error:
-        return Unsendable(str(path), error.strerror or "cannot be read")
+        return Unsendable(name, error.strerror or "cannot be read")
     except InvalidDicomError:
-        return _bare_data_set(path)
+        return _bare_data_set(path, name)
     except Exception as error:  # noqa: BLE001  pydicom raises almost anything for a damaged file
-        return Unsendable(str(path), f"its header cannot be read ({type(error).__name__})")
-    uids = [meta.get(f"{name}UID") for name in ("MediaStorageSOPClass", "TransferSyntax", "MediaStorageSOPInstance")]
-    if not all(uids):
-        return Unsendable(str(path), "its file meta information does not say what it is")
-    return Outgoing(str(path), UID(uids[0]), UID(uids[1]), lambda: path)
+        return Unsendable(name, f"its header cannot be read ({type(error).__name__})")
+    missing = [keyword for keyword in _NEEDED_META if not meta.get(keyword)]
+    if missing:
+        return Unsendable(name, f"its file meta information lacks {', '.join(missing)}")
+    return Outgoing(name, UID(meta.MediaStorageSOPClassUID), UID(meta.TransferSyntaxUID), lambda: path)
 
 
-def _bare_data_set(path: Path) -> Outgoing | Unsendable:
-    """Take a data set without file meta information, as older archives hold them, if it says what it is."""
+def _bare_data_set(path: Path, name: str) -> Outgoing | Unsendable:
+    """Take a data set without preamble, as older archives hold them, if it says what it is."""
     try:
         image = dcmread(path, force=True)
-        sop_class_uid, _ = UID(image.SOPClassUID), UID(image.SOPInstanceUID)
-        image.file_meta.TransferSyntaxUID = _BARE_SYNTAXES[image.original_encoding]
+        sop_class_uid = UID(image.SOPClassUID)
+        image.file_meta.setdefault("TransferSyntaxUID", _BARE_SYNTAXES.get(image.original_encoding))
     except Exception:  # noqa: BLE001  as above
-        return Unsendable(str(path), "not a DICOM file")
-    return Outgoing(str(path), sop_class_uid, image.file_meta.TransferSyntaxUID, lambda: image)
+        return Unsendable(name, "not a DICOM file")
+    if not image.get("SOPInstanceUID"):
+        return Unsendable(name, "it lacks SOPInstanceUID (0008,0018)")
+    return Outgoing(name, sop_class_uid, UID(image.file_meta.TransferSyntaxUID), lambda: image)

@@ -7,20 +7,22 @@ import csv
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from carpus.outgoing import NotSendableError, Outgoing, Reference, Unsendable, wrapped
 from carpus.wrap import Pixels, wrap
+from db.tables import MAX_BONE_AGE_MONTHS
 
 LABELS = "labels.csv"
 ISSUER = "RSNA"
 METHOD = "bone age of labels.csv"
 _SEXES = frozenset({"M", "F", "O", ""})
-_GREY = {(2, np.dtype(np.uint8)), (2, np.dtype(np.uint16))}  # number of axes, and of what
+_DEPTHS = {np.dtype(np.uint8), np.dtype(np.uint16)}
 
 
 def has_labels(folder: Path) -> bool:
@@ -49,23 +51,38 @@ def pictures(folder: Path) -> Iterator[Outgoing | Unsendable]:
     with (folder / LABELS).open(newline="", encoding="utf-8-sig") as file:  # as spreadsheets write it
         for number, row in enumerate(csv.DictReader(file), start=2):
             try:
-                yield _picture(folder / row["file"], row["sex"], float(row["bone_age_months"]))
+                yield _picture(folder / row["file"], folder, row["sex"], float(row["bone_age_months"]))
             except (KeyError, TypeError, ValueError) as error:
                 raise NotSendableError(
                     f"{folder / LABELS}, line {number}: expected file, sex and bone_age_months ({error!r})"
                 ) from error
 
 
-def _picture(path: Path, sex: str, bone_age_months: float) -> Outgoing | Unsendable:
+def _picture(path: Path, folder: Path, sex: str, bone_age_months: float) -> Outgoing | Unsendable:
+    name = str(path.relative_to(folder.parent))
     if sex not in _SEXES:
-        return Unsendable(str(path), f"sex must be M, F, O or empty, not {sex!r}")
+        return Unsendable(name, f"sex must be M, F, O or empty, not {sex!r}")
+    if not 0 <= bone_age_months <= MAX_BONE_AGE_MONTHS:
+        return Unsendable(name, f"bone_age_months must be 0 to {MAX_BONE_AGE_MONTHS}, not {bone_age_months:g}")
     if not path.is_file():
-        return Unsendable(str(path), "no such file")
-    return wrapped(str(path), partial(_load, path, sex), Reference(ISSUER, METHOD, bone_age_months))
+        return Unsendable(name, "no such file")
+    return wrapped(name, partial(_load, path, sex), Reference(ISSUER, METHOD, bone_age_months))
 
 
 def _load(path: Path, sex: str) -> Dataset:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None or (picture.ndim, picture.dtype) not in _GREY:
+    pixels = None if picture is None else _grey(picture)
+    if pixels is None:
         raise NotSendableError("expected a grey picture of 8 or 16 bit")
-    return wrap(cast(Pixels, picture), path.stem, ISSUER, sex)
+    return wrap(pixels, path.stem, ISSUER, sex)
+
+
+def _grey(picture: NDArray[Any]) -> Pixels | None:
+    """Return the one channel of a grey picture, even if saved as an opaque coloured one; None: it has colours."""
+    if picture.dtype not in _DEPTHS:
+        return None
+    if picture.ndim == 2:  # noqa: PLR2004  rows and columns
+        return cast(Pixels, picture)
+    grey, others, alpha = picture[:, :, 0], picture[:, :, 1:3], picture[:, :, 3:]
+    is_grey = (others == grey[:, :, None]).all() and (alpha == np.iinfo(picture.dtype).max).all()
+    return cast(Pixels, np.ascontiguousarray(grey)) if is_grey else None

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import Verification
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
 from carpus.outgoing import NotSendableError, Outgoing
@@ -68,6 +69,29 @@ def send(objects: Sequence[Outgoing], peer: Peer) -> Iterator[Outcome]:
         share = pairs[start : start + MOST_CONTEXTS]
         contexts = [build_context(*pair) for pair in share]
         yield from _send_over(contexts, [o for o in objects if (o.sop_class_uid, o.transfer_syntax_uid) in share], peer)
+
+
+def echo(peer: Peer) -> str | None:
+    """Ask a DICOM listener whether it serves, by C-ECHO.
+
+    Parameters
+    ----------
+    peer
+        Whom.
+
+    Returns
+    -------
+    str or None
+        Why it does not, or None when it does.
+    """
+    try:
+        association = _associate([build_context(Verification)], peer)
+    except _NoAssociationError as error:
+        return str(error)
+    try:
+        return _problem(association.send_c_echo())
+    finally:
+        association.release()
 
 
 def _send_over(contexts: list[PresentationContext], objects: Sequence[Outgoing], peer: Peer) -> Iterator[Outcome]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from billiard.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]  # it publishes no types
+from billiard.exceptions import SoftTimeLimitExceeded
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue

@@ -3,6 +3,7 @@
 import resource
 from typing import Any
 
+from billiard.process import current_process
 from celery import signals
 
 from db import log, states
@@ -62,6 +63,6 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
 @signals.worker_process_init.connect
 def _bound_reading_process(**_: Any) -> None:
     """Let a pool process end with its worker, and bound its memory: a hostile object fails without its neighbours."""
-    die_with_parent()
+    die_with_parent(parent_pid=current_process()._parent_pid)
     limit = settings.worker().read_memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -5,6 +5,8 @@ from signal import SIGTERM
 from typing import ClassVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from carpus import child
 from carpus.embedded.server import Server, secret, wheel_binary
@@ -51,9 +53,10 @@ class Redis(Server):
 
     def _is_ready(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=_ANSWER_TIMEOUT_SECONDS) as connection:
+            # The client's own retries would wait for seconds; whoever asks, asks again at once.
+            with redis.Redis.from_url(
+                self.url, socket_timeout=_ANSWER_TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
+            ) as connection:
                 return bool(connection.ping())
-        except redis.exceptions.BusyLoadingError:
-            return False
-        except redis.exceptions.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):  # also while it loads its data
             return False

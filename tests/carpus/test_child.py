@@ -13,8 +13,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from carpus import child, launch
-
-from tests.carpus.waiting import is_running, processes_with, wait_until
+from tests.carpus.waiting import descendants, wait_until
 
 STACK_OF_SERVERS = """
 import os, sys, time
@@ -25,7 +24,10 @@ postgres = embedded.Postgres(folder / "postgres", ports.free_port())
 redis = embedded.Redis(folder / "redis", ports.free_port())
 postgres.start()
 redis.start()
-pool = "import os, time; from db.process import die_with_parent; os.fork() or die_with_parent(); time.sleep(600)"
+pool = (
+    "import os, time; from db.process import die_with_parent; parent = os.getpid(); "
+    "os.fork() or die_with_parent(parent_pid=parent); time.sleep(600)"
+)
 with open(os.devnull, "wb") as log:
     worker = child.spawn([sys.executable, "-c", pool], log, os.environ)
 print("started", flush=True)
@@ -36,7 +38,7 @@ time.sleep(600)
 @pytest.fixture
 def stack_of_servers(tmp_path: Path) -> Iterator[Popen[str]]:
     tmp_path.chmod(0o700)
-    environment = os.environ | {"CARPUS_TEST": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", STACK_OF_SERVERS, str(tmp_path)]
     with Popen(command, env=environment, stdout=PIPE, text=True, start_new_session=True) as process:
         yield process
@@ -48,12 +50,13 @@ def test_servers_workers_and_their_children_end_when_their_parent_is_killed(
 ) -> None:
     assert stack_of_servers.stdout is not None
     assert stack_of_servers.stdout.readline() == "started\n"
-    # itself, PostgreSQL with at least six backends, Redis, a worker and its child
-    wait_until(lambda: len(processes_with(str(tmp_path))) > 10, lambda: processes_with(str(tmp_path)))
+    # PostgreSQL with at least six processes of its own, Redis, a worker and its child
+    wait_until(lambda: len(descendants(stack_of_servers.pid)) > 9, lambda: descendants(stack_of_servers.pid))
+    started = descendants(stack_of_servers.pid)
 
     stack_of_servers.kill()
 
-    wait_until(lambda: not processes_with(str(tmp_path)), lambda: processes_with(str(tmp_path)))
+    wait_until(lambda: not any(one.is_running for one in started), lambda: [one for one in started if one.is_running])
 
 
 def test_a_launcher_whose_parent_died_meanwhile_starts_nothing(tmp_path: Path) -> None:
@@ -87,14 +90,15 @@ def test_a_program_that_cannot_be_executed_is_named(tmp_path: Path) -> None:
 
 
 def test_a_child_that_does_not_listen_is_killed_after_its_time(tmp_path: Path) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
     log_path = tmp_path / "log"
     with log_path.open("wb") as log:
         started = child.spawn([sys.executable, "-c", deaf], log, {})
     wait_until(lambda: log_path.read_text() == "deaf\n", log_path.read_text)
     child.stop(started, timeout_seconds=0.1)
     assert started.returncode == -signal.SIGKILL
-    assert not is_running(started.pid)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -108,14 +112,25 @@ class TestAsRoot:
 
     def test_a_folder_that_cannot_be_entered_is_named_with_its_cure(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
-        command = [sys.executable, "-I", "-S", launch.__file__, "-", "SIGKILL", "nobody", f"{tmp_path}/data", "/bin/true"]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            launch.__file__,
+            "-",
+            "SIGKILL",
+            "nobody",
+            f"{tmp_path}/data",
+            "/bin/true",
+        ]
         libc = ctypes.CDLL(None)
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, preexec_fn=lambda: [libc.prctl(24, c) for c in (1, 2)]
         )  # PR_CAPBSET_DROP of CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
         assert done.returncode == launch.CANNOT_LAUNCH
-        assert f"the user nobody, as whom /bin/true has to run, cannot enter {tmp_path}" in done.stderr
-        assert f"chmod o+x {tmp_path}" in done.stderr
+        closed = next(parent for parent in reversed(tmp_path.parents) if not parent.stat().st_mode & 0o001)
+        assert f"the user nobody, as whom /bin/true has to run, cannot enter {closed}" in done.stderr
+        assert f"chmod o+x {closed}" in done.stderr
 
     @staticmethod
     def _capabilities(folder: Path, reach: Path) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from carpus import ports
 from carpus.embedded import Postgres, Redis, ServerError, server
@@ -34,13 +36,21 @@ def answers(postgres: Postgres, query: str) -> tuple[object, ...] | None:
 
 
 def test_the_database_belongs_to_a_role_that_is_no_superuser(postgres: Postgres) -> None:
-    query = "SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    query = (
+        "SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    )
     assert answers(postgres, query) == ("carpus", "carpus", False, False)
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on"), ("data_checksums", "on"), ("TimeZone", "UTC")],
+    [
+        ("fsync", "on"),
+        ("synchronous_commit", "on"),
+        ("full_page_writes", "on"),
+        ("data_checksums", "on"),
+        ("TimeZone", "UTC"),
+    ],
 )
 def test_the_database_is_durable(postgres: Postgres, setting: str, value: str) -> None:
     assert answers(postgres, f"SHOW {setting}") == (value,)
@@ -79,7 +89,7 @@ def test_a_folder_in_use_is_refused_by_name(postgres: Postgres, monkeypatch: pyt
 def test_a_folder_of_another_version_is_refused_with_a_cure(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(ServerError, match="was made by version 16, this is 18; move .* away"):
+    with pytest.raises(ServerError, match=r"was made by version 16, this is 18; move .* away"):
         Postgres(tmp_path, ports.free_port()).start()
 
 
@@ -87,14 +97,16 @@ def test_a_damaged_folder_is_refused_with_what_postgresql_says(tmp_path: Path) -
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "PG_VERSION").write_text("18\n")
     damaged = Postgres(tmp_path, ports.free_port())
-    with pytest.raises(ServerError, match="PostgreSQL did not start in .*: .*FATAL"):
+    with pytest.raises(
+        ServerError, match=r"did not start in .*could not access the server configuration file .*postgresql\.conf"
+    ):
         damaged.start()
     assert damaged.port_in_use() is None
 
 
 def test_a_taken_port_ends_in_one_error_that_says_so(postgres: Postgres, tmp_path: Path) -> None:
     second = Redis(tmp_path / "redis", postgres.port)
-    with pytest.raises(ServerError, match="Redis did not start in .*Address already in use"):
+    with pytest.raises(ServerError, match=r"Redis did not start in .*Address already in use"):
         second.start()
 
 
@@ -117,5 +129,6 @@ def test_redis_keeps_its_messages_through_a_crash_and_drops_none_when_full(embed
 
 
 def test_redis_asks_for_its_password(embedded_redis: Redis) -> None:
-    with redis.Redis(port=embedded_redis.port) as client, pytest.raises(redis.AuthenticationError):
+    retry = Retry(NoBackoff(), 0)
+    with redis.Redis(port=embedded_redis.port, retry=retry) as client, pytest.raises(redis.AuthenticationError):
         client.ping()

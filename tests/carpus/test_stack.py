@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
-from carpus import ports
+from carpus import ports, up
 from carpus.processes import COMMANDS, SERVICES, command_line
-
-from tests.carpus.waiting import processes_with, wait_until
+from carpus.settings import StackSettings
+from dicom_listener.settings import ListenerSettings
+from tests.carpus.waiting import Seen, descendants, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,45 +44,51 @@ def read_until(process: Popen[str], words: str) -> str:
     return pytest.fail(f"it ended without {words!r}: {seen}")
 
 
+def ends(started: list[Seen]) -> None:
+    wait_until(lambda: not any(one.is_running for one in started), lambda: [one for one in started if one.is_running])
+
+
 def test_a_killed_process_is_started_again_and_sigterm_stops_everything(tmp_path: Path) -> None:
     with carpus_up(tmp_path) as process:
         read_until(process, "carpus is up")
-        running = processes_with(str(tmp_path))
-        [flower] = [pid for pid, command in running.items() if "flower" in command and pid != process.pid]
-        os.kill(flower, signal.SIGKILL)
+        [flower] = [one for one in descendants(process.pid) if " flower " in one.command]
+        os.kill(flower.pid, signal.SIGKILL)
         read_until(process, "flower ended unasked")
         wait_until(
-            lambda: any("flower" in command for pid, command in processes_with(str(tmp_path)).items() if pid != flower),
-            lambda: processes_with(str(tmp_path)),
+            lambda: any(" flower " in one.command for one in descendants(process.pid)), lambda: descendants(process.pid)
         )
+        started = descendants(process.pid)
         process.terminate()
         read_until(process, "stopped")
         assert process.wait(30) == 0
-        assert processes_with(str(tmp_path)) == {}
+        assert [one for one in started if one.is_running] == []
 
 
 def test_a_killed_stack_leaves_no_process_and_can_be_started_again_at_once(tmp_path: Path) -> None:
     taken = {"CARPUS_POSTGRES_PORT": str(ports.free_port()), "CARPUS_REDIS_PORT": str(ports.free_port())}
     with carpus_up(tmp_path, **taken) as process:
-        wait_until(lambda: (tmp_path / "redis" / "port").exists(), lambda: processes_with(str(tmp_path)))
+        wait_until((tmp_path / "redis" / "port").exists, lambda: descendants(process.pid))
         process.kill()
         process.wait(30)
     with carpus_up(tmp_path, **taken) as process:
         read_until(process, "carpus is up")
-        wait_until(lambda: len(processes_with(str(tmp_path))) > len(SERVICES) + 8, lambda: processes_with(str(tmp_path)))
+        # the services with two reading processes, PostgreSQL with six of its own, Redis
+        wait_until(lambda: len(descendants(process.pid)) >= len(SERVICES) + 10, lambda: descendants(process.pid))
+        started = descendants(process.pid)
         process.kill()
-        wait_until(lambda: not processes_with(str(tmp_path)), lambda: processes_with(str(tmp_path)))
+        ends(started)
 
 
-def test_a_taken_port_is_said_with_the_setting_that_moves_it(tmp_path: Path) -> None:
-    import socket
-
-    with socket.create_server((ports.LOOPBACK, 0)) as listener:
-        port = listener.getsockname()[1]
-        with carpus_up(tmp_path, CARPUS_FLOWER_PORT=str(port)) as process:
-            out, _ = process.communicate(timeout=60)
-    assert out == f"carpus: port {port} (Flower) is taken by another program; choose another by CARPUS_FLOWER_PORT\n"
-    assert process.returncode == 1
+def test_a_taken_port_is_said_with_the_setting_that_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "PATIENCE_SECONDS", 0.0)
+    free = {name: ports.free_port() for name in ("postgres_port", "redis_port")}
+    listener = ListenerSettings(listener_port=ports.free_port())
+    with socket.create_server((ports.LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ports.PortTakenError) as caught:
+            up.usual_ports(StackSettings(**free, flower_port=port), listener)
+    expected = f"port {port} (Flower) is taken by another program; choose another by CARPUS_FLOWER_PORT"
+    assert str(caught.value) == expected
 
 
 def test_commands_run_with_this_interpreter_from_any_folder(tmp_path: Path) -> None:

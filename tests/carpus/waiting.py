@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,47 @@ def wait_until(is_so: Callable[[], bool], what: Callable[[], object]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that has ended but has not been collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+@dataclass(frozen=True)
+class Seen:
+    """A process, known by its id and the clock tick at which it started."""
+
+    pid: int
+    started: str
+    command: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs; one that has ended but has not been collected does not."""
+        fields = _fields(self.pid)
+        return fields is not None and fields[0] not in {"Z", "X"} and fields[19] == self.started
 
 
-def processes_with(word: str) -> dict[int, str]:
-    """Return command lines, by process id, of the running processes in whose environment a word stands."""
-    found = {}
+def descendants(pid: int) -> list[Seen]:
+    """Return the running processes below a process."""
+    children: dict[int, list[Seen]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if word.encode() in (folder / "environ").read_bytes() and is_running(int(folder.name)):
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-    return found
+        fields = _fields(int(folder.name))
+        if fields is not None:
+            seen = Seen(int(folder.name), fields[19], _command(folder))
+            children.setdefault(int(fields[1]), []).append(seen)
+    found, unvisited = [], [pid]
+    while unvisited:
+        below = children.get(unvisited.pop(), [])
+        found += below
+        unvisited += [one.pid for one in below]
+    return [one for one in found if one.is_running]
+
+
+def _fields(pid: int) -> list[str] | None:
+    """Return what stands in proc_pid_stat(5) after the name: state, parent, …, start time as the 20th."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _command(folder: Path) -> str:
+    try:
+        return (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

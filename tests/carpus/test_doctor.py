@@ -1,0 +1,125 @@
+"""The doctor: well where nothing is configured and nothing runs, and exact where something is wrong."""
+
+import os
+import shutil
+import socket
+from io import StringIO
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from rich.console import Console
+
+from carpus import doctor, machine_checks, ports, server_checks
+from carpus.finding import Finding
+from tests.conftest import CarpusEnvironment
+from worker.bundle import starter_folder
+
+PORTS = ("LISTENER", "POSTGRES", "REDIS", "FLOWER")
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing configured, nothing running, free ports."""
+    for name in [name for name in os.environ if name.startswith("CARPUS_")]:
+        monkeypatch.delenv(name)
+    for name in PORTS:
+        monkeypatch.setenv(f"CARPUS_{name}_PORT", str(ports.free_port()))
+    monkeypatch.setenv("CARPUS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_a_bare_machine_is_well_and_stays_untouched(bare: Path) -> None:
+    console = Console(file=StringIO(), width=200)
+    assert doctor.run(console), console.file.getvalue()  # type: ignore[attr-defined]  a StringIO
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  as above
+    assert len(lines) == len(doctor.CHECKS)
+    assert all(line.startswith("✓ ") for line in lines)
+    assert not bare.exists()
+
+
+def test_a_misspelt_variable_is_named(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_STOER", "/data")
+    expected = Finding("settings", "nothing reads CARPUS_STOER", "see `carpus settings` for the names")
+    assert machine_checks.variables() == expected
+
+
+def test_a_malformed_setting_is_named_and_makes_the_doctor_fail(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_FLOWER_PORT", "many")
+    console = Console(file=StringIO(), width=300)
+    assert not doctor.run(console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]  as above
+    assert "✗ settings: CARPUS_FLOWER_PORT: Input should be a valid integer" in said
+    assert "✓ Python" in said
+
+
+def test_a_taken_port_is_named_with_its_setting(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((ports.LOOPBACK, 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("CARPUS_REDIS_PORT", str(port))
+        found = machine_checks.usual_ports()
+    assert found == Finding("ports", f"taken by another program: {port}", "choose others by CARPUS_REDIS_PORT")
+
+
+def test_a_full_disk_is_said(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12 - 10**9, 10**9))  # type: ignore[attr-defined]  private, and the real type
+    found = machine_checks.store()
+    assert (found.words, found.is_well) == (f"{bare / 'store'}, 1 GB free", False)
+
+
+def test_a_changed_model_is_named(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(starter_folder(), copy)
+    (copy / "network.keras").write_bytes(b"changed")
+    monkeypatch.setenv("CARPUS_BUNDLE", str(copy))
+    found = machine_checks.model()
+    assert "network.keras: changed since export" in found.words
+    assert found.cure == "install it again, or choose another by CARPUS_BUNDLE"
+
+
+def test_a_missing_package_is_named_with_its_extra(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_checks, "find_spec", lambda name: None if name == "keras" else object())
+    assert machine_checks.packages() == Finding("packages", "missing: keras", "pip install carpus[tensorflow]")
+
+
+@pytest.mark.parametrize("login", ["carpus", ":secret", "carpus:"])
+def test_half_a_flower_login_is_none(bare: Path, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    monkeypatch.setenv("CARPUS_FLOWER_LOGIN", login)
+    assert not machine_checks.flower_login().is_well
+    assert "secret" not in machine_checks.flower_login().words
+
+
+def test_configured_servers_that_are_right_are_well(carpus_env: CarpusEnvironment) -> None:
+    assert (server_checks.postgres().cure, server_checks.broker().cure) == (None, None)
+
+
+def test_a_database_without_our_tables_wants_a_migration(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin_url = carpus_env.servers.postgres.admin_url.replace("+psycopg", "")
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS empty")
+        connection.execute("CREATE DATABASE empty OWNER carpus")
+    monkeypatch.setenv("CARPUS_DATABASE_URL", carpus_env.servers.database_url.removesuffix("carpus") + "empty")
+    found = server_checks.postgres()
+    assert (found.words, found.cure) == ("version 18 answers, tables at nothing", "run `python -m db.migrate`")
+
+
+def test_a_database_that_does_not_answer_is_said(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARPUS_DATABASE_URL", f"postgresql+psycopg://carpus@127.0.0.1:{ports.free_port()}/carpus")
+    found = server_checks.postgres()
+    assert "Connection refused" in found.words
+    assert not found.is_well
+
+
+def test_a_redis_that_may_drop_messages_is_told_what_to_set(carpus_env: CarpusEnvironment) -> None:
+    with redis.Redis.from_url(carpus_env.servers.broker_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            found = server_checks.broker()
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+    assert found.cure == "set in redis.conf: maxmemory-policy noeviction"

@@ -1,0 +1,126 @@
+"""What is written of an assessment, and what happens when it is written late or twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, update
+
+from db import states
+from db.session import transaction
+from db.states import ASSESS, Claim, LapsedClaimError
+from db.tables import Assessment, Radiograph
+from db.vocabulary import AgeSource, Sex, Stage, State
+from tests.narrow_bundle import card
+from tests.rows import add_assessment, add_model_version, add_radiograph
+from worker.active import Active
+from worker.bundle import Bundle
+from worker.engines import Engine, Float32, Predictions
+from worker.explain import HeatMap
+from worker.record import Timings, record
+
+pytestmark = pytest.mark.usefixtures("carpus_env")
+
+NAN = float("nan")
+HEAT_MAP = HeatMap(np.array([[0.0, 1.0]], np.float32), 2.5)
+TIMINGS = Timings(preprocess_ms=1.0, predict_ms=2.0)
+
+
+class _NoEngine:
+    def warm_up(self) -> None:
+        raise AssertionError("nothing is predicted here")
+
+    def predict(self, image: Float32, sex: Float32) -> Predictions:
+        raise AssertionError("nothing is predicted here")
+
+
+def _active(takes_sex: bool = True, digest: str = "a" * 64) -> Active:
+    engine: Engine = _NoEngine()
+    return Active(Bundle(Path(), card().model_copy(update={"takes_sex": takes_sex}), digest), engine, "test")
+
+
+def _predictions(headline: float, if_female: float, if_male: float) -> Predictions:
+    one = np.zeros((1, 1, 1), np.float32)
+    months = (np.array([value], np.float32) for value in (headline, if_female, if_male))
+    return Predictions(*months, heat_map=one, embedding=one[0])
+
+
+def _claimed(**columns: object) -> Claim:
+    with transaction() as session:
+        radiograph_id = add_radiograph(session, state=State.READ, **columns)
+        claim = states.claim(session, radiograph_id, ASSESS, 60)
+    assert claim is not None
+    return claim
+
+
+def _assessments() -> list[Assessment]:
+    with transaction() as session:
+        return list(session.scalars(select(Assessment).order_by(Assessment.id)))
+
+
+def test_an_assessment_holds_what_a_gender_audit_needs() -> None:
+    claim = _claimed(patient_sex="M", chronological_age_months=130.0, chronological_age_source=AgeSource.PATIENT_AGE)
+    record(claim, _active(), _predictions(125.0, 110.0, 125.0), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert (row.sex_used, row.sex_source, row.stage) == (Sex.MALE, "PatientSex", Stage.ADOLESCENT)
+    assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (125.0, 110.0, 125.0)
+    assert row.sex_effect_months == 15.0
+    assert (row.chronological_age_months, row.chronological_age_source) == (130.0, AgeSource.PATIENT_AGE)
+    assert (row.heat_map, row.heat_map_peak_months) == ([[0.0, 1.0]], 2.5)
+
+
+@pytest.mark.parametrize(("if_male", "stage"), [(119.0, Stage.CHILD), (121.0, None)])
+def test_an_unknown_sex_has_no_headline_and_a_stage_only_by_agreement(if_male: float, stage: Stage | None) -> None:
+    record(_claimed(patient_sex="other"), _active(), _predictions(NAN, 100.0, if_male), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert (row.sex_used, row.sex_source, row.bone_age_months, row.stage) == (None, None, None, stage)
+
+
+def test_a_network_without_sex_input_gives_its_number_whatever_the_sex() -> None:
+    record(_claimed(patient_sex="missing"), _active(takes_sex=False), _predictions(90.0, 90.0, 90.0), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert (row.sex_used, row.bone_age_months, row.stage) == (None, 90.0, Stage.CHILD)
+
+
+def test_estimates_are_clipped_to_what_a_bone_age_can_be() -> None:
+    record(_claimed(patient_sex="F"), _active(), _predictions(-4.0, -4.0, 301.0), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (0.0, 0.0, 300.0)
+
+
+def test_a_worker_whose_claim_lapsed_writes_no_assessment() -> None:
+    claim = _claimed(patient_sex="F")
+    with transaction() as session:
+        session.execute(update(Radiograph).values(attempts=2))
+    with pytest.raises(LapsedClaimError):
+        record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    assert _assessments() == []
+
+
+def test_an_assessment_of_a_revision_superseded_meanwhile_is_marked_superseded() -> None:
+    claim = _claimed(patient_sex="F")
+    with transaction() as session:
+        session.execute(update(Radiograph).values(superseded_at=func.now()))
+    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert row.superseded_at is not None
+
+
+def test_a_later_model_version_supersedes_the_earlier_one() -> None:
+    claim = _claimed(patient_sex="F")
+    with transaction() as session:
+        add_assessment(session, claim.radiograph.id, add_model_version(session), bone_age_months=80.0)
+    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    earlier, later = _assessments()
+    assert earlier.superseded_at is not None
+    assert (later.superseded_at, later.bone_age_months) == (None, 90.0)
+
+
+def test_written_twice_for_the_same_model_version_the_first_stands() -> None:
+    claim = _claimed(patient_sex="F")
+    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    with transaction() as session:
+        session.execute(update(Radiograph).values(state=State.ASSESSING, attempts=1, due_at=func.now(), ended_at=None))
+    record(claim, _active(), _predictions(50.0, 50.0, 55.0), HEAT_MAP, TIMINGS)
+    (row,) = _assessments()
+    assert row.bone_age_months == 90.0
