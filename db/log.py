@@ -46,6 +46,8 @@ def configure(process: str, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # It warns of odd values by quoting them, and they may be a patient's.
+    logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 
 def get(name: str) -> Any:

@@ -1,6 +1,8 @@
 """``python -m db.migrate``: bring the database to this version's tables and views; run it before the services start."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -8,10 +10,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from db import log
-from db.errors import CarpusError, TransientError
+from db.errors import CarpusError, PermanentError, TransientError
 from db.session import engine
 
 
@@ -37,16 +39,23 @@ def upgrade(revision: str = "head") -> None:
     ------
     TransientError
         When the database is away or a lock was held too long; nothing was changed.
+    PermanentError
+        When the database refuses a statement; nothing was changed.
     """
-    try:
+    with _explained():
         command.upgrade(configuration(changes_schema=True), revision)
-    except OperationalError as error:
-        raise TransientError(f"the migration did not run: {str(error.orig).partition(chr(10))[0]}") from error
 
 
 def downgrade(revision: str) -> None:
-    """Go back down to a revision; the views are dropped and come back with the next upgrade."""
-    command.downgrade(configuration(changes_schema=True), revision)
+    """Go back down to a revision; the views are dropped and come back with the next upgrade.
+
+    Raises
+    ------
+    TransientError, PermanentError
+        As in :func:`upgrade`.
+    """
+    with _explained():
+        command.downgrade(configuration(changes_schema=True), revision)
 
 
 def check() -> None:
@@ -65,6 +74,18 @@ def is_current() -> bool:
     newest = ScriptDirectory.from_config(configuration(changes_schema=False)).get_heads()
     with engine().connect() as connection:
         return set(MigrationContext.configure(connection).get_current_heads()) == set(newest)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        if isinstance(error, OperationalError):
+            raise TransientError(f"the migration did not run: {reason}") from error
+        # Such as a view of somebody's own that stands on one of ours, which then cannot be replaced.
+        raise PermanentError(f"the migration cannot run, and nothing was changed: {reason}") from error
 
 
 def main(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
@@ -75,7 +76,9 @@ class SharedSettings(Settings):
         if self.broker_password is None:
             return self.broker_url
         scheme, _, rest = self.broker_url.partition("://")
-        return f"{scheme}://:{self.broker_password.get_secret_value()}@{rest.rpartition('@')[2]}"
+        login, _, address = rest.rpartition("@")
+        user = login.partition(":")[0]
+        return f"{scheme}://{user}:{quote(self.broker_password.get_secret_value(), safe='')}@{address}"
 
 
 T = TypeVar("T", bound=Settings)

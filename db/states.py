@@ -141,6 +141,21 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
     return held.step.waiting
 
 
+def read_again(session: Session, held: Claim, reason: str) -> None:
+    """Put a claimed radiograph back to be read, for what reading made is gone; only as often as there are attempts.
+
+    Raises
+    ------
+    LapsedClaimError
+        As in :func:`finish`.
+    """
+    if held.radiograph.reads >= settings.shared().attempts:
+        _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
+    else:
+        now = func.clock_timestamp()
+        _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, due_at=now, **_WAITING)
+
+
 def _leave(session: Session, held: Claim, **columns: Any) -> None:
     result = session.execute(
         update(Radiograph)
@@ -207,19 +222,19 @@ def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
     list of int
         Ids of radiographs, to be published again.
     """
-    overdue = (
-        select(Radiograph.id)
-        .where(Radiograph.state == step.waiting, Radiograph.due_at < func.clock_timestamp())
-        .order_by(Radiograph.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return list(
+    overdue = list(
         session.scalars(
-            update(Radiograph)
-            .where(Radiograph.id.in_(overdue.scalar_subquery()))
-            .values(due_at=in_seconds(settings.shared().republish_seconds))
-            .returning(Radiograph.id)
-            .execution_options(synchronize_session=False)
+            select(Radiograph.id)
+            .where(Radiograph.state == step.waiting, Radiograph.due_at < func.clock_timestamp())
+            .order_by(Radiograph.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
         )
     )
+    session.execute(
+        update(Radiograph)
+        .where(Radiograph.id.in_(overdue))
+        .values(due_at=in_seconds(settings.shared().republish_seconds))
+        .execution_options(synchronize_session=False)
+    )
+    return overdue

@@ -95,15 +95,16 @@ class Radiograph(Base):
 
     standard_path: Mapped[str | None] = mapped_column(comment="the standard radiograph, relative to the store")
     standard_sha256: Mapped[str | None]
-    read_ms: Mapped[float | None]
+    reads: Mapped[int] = mapped_column(server_default=text("0"), comment="how often a standard radiograph was made")
+    read_ms: Mapped[float | None] = mapped_column(comment="of the last time")
 
     __table_args__ = (
         UniqueConstraint("sop_instance_uid", "revision"),
-        UniqueConstraint("sop_instance_uid", "sha256"),
         CheckConstraint(f"sop_instance_uid ~ {_UID} AND length(sop_instance_uid) <= 64", name="sop_instance_uid"),
         CheckConstraint("revision >= 1", name="revision"),
         CheckConstraint("size_bytes > 0", name="size_bytes"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("reads >= 0", name="reads"),
         CheckConstraint(f"(due_at IS NULL) = (state IN ({_ENDS}))", name="due_at"),
         CheckConstraint(f"(ended_at IS NOT NULL) = (state IN ({_ENDS}))", name="ended_at"),
         CheckConstraint(
@@ -117,6 +118,8 @@ class Radiograph(Base):
         Index(None, "state", "received_at"),
         Index(None, "patient_id", "patient_id_issuer"),
         Index(None, "study_instance_uid"),
+        Index(None, "accession_number"),
+        Index("uq_radiograph_current", "sop_instance_uid", unique=True, postgresql_where=text("superseded_at IS NULL")),
     )
 
 
@@ -180,6 +183,12 @@ class Assessment(Base):
         _between("chronological_age_months", 0, MAX_CHRONOLOGICAL_AGE_MONTHS),
         Index(None, "model_version_id"),
         Index(None, "assessed_at"),
+        Index("uq_assessment_current", "radiograph_id", unique=True, postgresql_where=text("superseded_at IS NULL")),
+        Index(
+            "ix_assessment_without_headline",
+            "radiograph_id",
+            postgresql_where=text("bone_age_months IS NULL AND superseded_at IS NULL"),
+        ),
     )
 
 

@@ -94,14 +94,12 @@ def carpus_env(
 
 
 def forget_process_state() -> None:
-    """Forget what a process reads once: settings, connections, the model's row."""
+    """Forget what a process reads once: settings, connections."""
     from worker import settings as worker_settings
-    from worker.active import forget_rows
     from worker.app import app
 
     if engine.cache_info().currsize:
         engine().dispose()
     for cached in (engine, settings.shared, worker_settings.worker):
         cached.cache_clear()
-    forget_rows()
     app.close()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from kombu import Connection
 
 from db import settings
 from db.errors import SettingsError
@@ -45,6 +46,14 @@ def test_a_password_comes_from_a_file_and_goes_into_the_address(tmp_path: Path) 
     assert shared.sqlalchemy_url().password == "s3cret/@"
     assert shared.broker_url_with_password() == "redis://:redispass@127.0.0.1:6379/0"
     assert "s3cret" not in repr(shared)
+
+
+def test_a_password_of_any_characters_reaches_redis_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", "redis://carpus@127.0.0.1:6379/0")
+    monkeypatch.setenv("CARPUS_BROKER_PASSWORD", "p/a#%41@:?")
+    connection = Connection(settings.load(SharedSettings).broker_url_with_password())
+    assert (connection.userid, connection.password) == ("carpus", "p/a#%41@:?")
+    assert (connection.hostname, connection.port, connection.virtual_host) == ("127.0.0.1", 6379, "0")
 
 
 def test_the_environment_is_read_before_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from db import log
-from db.session import transaction
 from db.tables import ModelVersion
 from worker import bundle as bundles
 from worker import settings
@@ -15,7 +15,6 @@ from worker.bundle import Bundle
 from worker.engines import Engine
 
 logger = log.get(__name__)
-_rows: dict[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -46,27 +45,23 @@ def active() -> Active:
     return Active(loaded, engine, "tensorflow")
 
 
-def model_version_id(bundle: Bundle) -> int:
+def model_version_id(session: Session, bundle: Bundle) -> int:
     """Return the row of a bundle, made if it is new; the same bundle has one row whoever comes first.
 
-    Raises
-    ------
-    TransientError
-        When the database is away.
+    Parameters
+    ----------
+    session
+        The transaction that names the row; nothing is remembered beyond it, for it may be rolled back.
+    bundle
+        The bundle.
     """
-    if bundle.digest not in _rows:
-        card = bundle.card
-        with transaction() as session:
-            session.execute(
-                insert(ModelVersion)
-                .values(name=card.name, version=card.version, sha256=bundle.digest, card=card.model_dump(mode="json"))
-                .on_conflict_do_nothing(index_elements=["sha256"])
-            )
-            found = select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest)
-            _rows[bundle.digest] = session.scalars(found).one()
-    return _rows[bundle.digest]
-
-
-def forget_rows() -> None:
-    """Forget which rows this process has seen, for another database than before."""
-    _rows.clear()
+    found = select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest)
+    if (known := session.scalar(found)) is not None:
+        return known
+    card = bundle.card
+    session.execute(
+        insert(ModelVersion)
+        .values(name=card.name, version=card.version, sha256=bundle.digest, card=card.model_dump(mode="json"))
+        .on_conflict_do_nothing(index_elements=["sha256"])
+    )
+    return session.scalars(found).one()

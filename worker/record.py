@@ -33,8 +33,8 @@ class Timings:
 def record(claim: Claim, active: Active, predictions: Predictions, heat_map: HeatMap, timings: Timings) -> None:
     """Store one assessment and end the radiograph as ``COMPLETED``, both or neither.
 
-    Written twice for the same radiograph and model version, the first stands. A radiograph that a later revision has
-    superseded in the meantime gets its assessment, marked superseded.
+    Written twice for the same radiograph and model version, the first stands, and is the current one again. A
+    radiograph that a later revision has superseded in the meantime gets its assessment, marked superseded.
 
     Raises
     ------
@@ -44,9 +44,9 @@ def record(claim: Claim, active: Active, predictions: Predictions, heat_map: Hea
         When the radiograph has gone on without this worker; nothing was written.
     """
     columns = _estimates(claim.radiograph, active.bundle.card.takes_sex, predictions)
-    model = model_version_id(active.bundle)
     with transaction() as session:
         started = perf_counter()
+        model = model_version_id(session, active.bundle)
         superseded_at = session.scalar(
             select(Radiograph.superseded_at).where(Radiograph.id == claim.radiograph.id).with_for_update()
         )
@@ -75,7 +75,9 @@ def record(claim: Claim, active: Active, predictions: Predictions, heat_map: Hea
                 superseded_at=superseded_at,
                 **columns,
             )
-            .on_conflict_do_nothing(index_elements=["radiograph_id", "model_version_id"])
+            .on_conflict_do_update(
+                index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
+            )
         )
 
 

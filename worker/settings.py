@@ -21,7 +21,7 @@ class WorkerSettings(Settings):
     max_object_bytes: int = Field(512 * 2**20, ge=2**16, description="size above which an object is not opened")
     max_pixels: int = Field(64 * 2**20, ge=2**16, description="rows × columns above which an object is not decoded")
     assess_lease_seconds: Seconds = Field(
-        300, description="after this a silent assess worker's radiograph is tried again"
+        60, description="after this a silent assess worker's radiograph is tried again"
     )
     retry_seconds: Seconds = Field(5, description="wait before the second attempt; doubled for each further one")
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from db import log, settings, states
 from db.session import transaction
 from db.states import Claim
+from db.tables import Radiograph
 from worker import radiograph as standard
 from worker.app import enqueue
 from worker.limits import Limits
@@ -43,7 +44,9 @@ def standardise(claim: Claim) -> None:
     sha256 = standard.save(pixels, store / path)
     read_ms = (perf_counter() - started) * 1000
     with transaction() as session:
-        states.finish(session, claim, standard_path=path, standard_sha256=sha256, read_ms=read_ms)
+        states.finish(
+            session, claim, standard_path=path, standard_sha256=sha256, read_ms=read_ms, reads=Radiograph.reads + 1
+        )
     try:
         enqueue(states.ASSESS.queue, row.id)
     except OperationalError:

@@ -6,6 +6,7 @@ step raises, the radiograph ends in a state that says why, and the worker lives 
 
 from collections.abc import Callable
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from structlog.contextvars import bound_contextvars
 
 from db import log, states
@@ -13,6 +14,9 @@ from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.states import Claim, LapsedClaimError, Step
 from worker import settings
+from worker.radiograph import LostRadiographError
+
+LONGEST_RETRY_SECONDS = 600.0
 
 logger = log.get(__name__)
 
@@ -48,9 +52,12 @@ def perform(step: Step, radiograph_id: int, lease_seconds: float, work: Callable
         except RejectedRadiographError as error:
             reason = str(error)
             _answer(claim, lambda: _reject(claim, reason))
+        except LostRadiographError as error:
+            reason = str(error)
+            _answer(claim, lambda: _read_again(claim, reason))
         except Exception as error:  # the border: any fault is this radiograph's next attempt
             logger.exception("step_failed", attempt=claim.attempt)
-            reason = str(error) if isinstance(error, TransientError) else f"{type(error).__name__} in {step.queue}"
+            reason = _reason(error, step)
             _answer(claim, lambda: _retry(claim, reason))
 
 
@@ -60,11 +67,30 @@ def _reject(claim: Claim, reason: str) -> None:
     logger.info("radiograph_rejected", reason=reason)
 
 
+def _read_again(claim: Claim, reason: str) -> None:
+    with transaction() as session:
+        states.read_again(session, claim, reason)
+    logger.warning("radiograph_read_again", reason=reason)
+
+
 def _retry(claim: Claim, reason: str) -> None:
-    delay_seconds = settings.worker().retry_seconds * 2 ** (claim.attempt - 1)
+    delay_seconds = min(settings.worker().retry_seconds * 2 ** (claim.attempt - 1), LONGEST_RETRY_SECONDS)
     with transaction() as session:
         state = states.retry_later(session, claim, reason, delay_seconds)
     logger.warning("radiograph_put_back", state=state, reason=reason, delay_seconds=delay_seconds)
+
+
+def _reason(error: Exception, step: Step) -> str:
+    """Return what went wrong in words that an operator can act on; an unforeseen error's own may quote a patient."""
+    match error:
+        case TransientError():
+            return str(error)
+        case SoftTimeLimitExceeded():
+            return f"the {step.queue} took longer than CARPUS_READ_SECONDS allows"
+        case MemoryError():
+            return f"the {step.queue} needed more memory than CARPUS_READ_MEMORY_BYTES allows"
+        case _:
+            return f"{type(error).__name__} in the {step.queue}; see the worker's log"
 
 
 def _answer(claim: Claim, write: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from billiard.process import current_process
 from celery import signals
+from celery.concurrency import get_implementation
 
 from db import log, states
 from db.errors import CarpusError
@@ -15,6 +16,9 @@ from worker.steps import perform
 
 # What a task may take beyond its time limit until the claim lapses: ending a process and starting its successor.
 LEASE_MARGIN_SECONDS = 15
+# Reading meets hostile input: only processes can be ended for time or memory. Assessing shares one engine, and
+# TensorFlow must not be forked once it is loaded.
+POOLS = {states.READ.queue: {"prefork"}, states.ASSESS.queue: {"threads", "solo"}}
 
 
 @app.task(name="read")
@@ -49,10 +53,14 @@ def _log_as_json_lines(**_: Any) -> None:
 def _prepare_worker(sender: Any, **_: Any) -> None:
     """Set reading's time limit, and let a worker that assesses load its model at start; stop when either is wrong."""
     log.configure("worker")  # Celery's own turn comes later
+    consumed = set(sender.app.amqp.queues.consume_from)
+    for queue in consumed & set(POOLS):
+        if get_implementation(sender.pool_cls) not in map(get_implementation, POOLS[queue]):
+            raise SystemExit(f"carpus: queue {queue} needs --pool {' or '.join(sorted(POOLS[queue]))}")
     try:
         read.soft_time_limit = settings.worker().read_seconds
         read.time_limit = read.soft_time_limit + LEASE_MARGIN_SECONDS / 3
-        if states.ASSESS.queue in sender.app.amqp.queues.consume_from:
+        if states.ASSESS.queue in consumed:
             from worker.active import active
 
             active()
@@ -63,6 +71,8 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
 @signals.worker_process_init.connect
 def _bound_reading_process(**_: Any) -> None:
     """Let a pool process end with its worker, and bound its memory: a hostile object fails without its neighbours."""
-    die_with_parent(parent_pid=current_process()._parent_pid)
+    if (worker_pid := current_process()._parent_pid) is None:
+        return  # the pool `solo` has no processes of its own
+    die_with_parent(parent_pid=worker_pid)
     limit = settings.worker().read_memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 
 def definitions() -> dict[str, str]:
-    """Return each view's SELECT by its name; a view may stand on those before it in the alphabet."""
+    """Return each view's SELECT by its name; each stands on tables alone, so that their order does not matter."""
     folder = files(__name__)
     return {
         entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
@@ -33,13 +33,15 @@ def replace_changed(connection: Connection) -> list[str]:
         Names of the views that were replaced.
     """
     found = connection.execute(
-        text("SELECT viewname, obj_description(viewname::regclass) FROM pg_views WHERE schemaname = current_schema()")
+        text(
+            "SELECT relname AS name, obj_description(oid, 'pg_class') AS mark FROM pg_class"
+            " WHERE relkind = 'v' AND relnamespace = current_schema()::regnamespace"
+        )
     )
-    present = {row.viewname: row.obj_description for row in found}
+    present = {row.name: row.mark for row in found}
     changed = [name for name, select in definitions().items() if present.get(name) != _mark(select)]
-    for name in reversed(changed):
-        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
     for name in changed:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
         select = definitions()[name]
         connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{select}")
         connection.execute(text(f"COMMENT ON VIEW {name} IS '{_mark(select)}'"))
@@ -48,7 +50,7 @@ def replace_changed(connection: Connection) -> list[str]:
 
 def drop_all(connection: Connection) -> None:
     """Drop the views, for tables they stand on are about to change."""
-    for name in reversed(definitions()):
+    for name in definitions():
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 

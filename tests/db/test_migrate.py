@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from db import migrate, views
+from db.errors import PermanentError
 from db.session import engine
 from db.tables import Base
 from tests.conftest import CarpusEnvironment
@@ -48,3 +49,45 @@ def test_every_constraint_has_a_name_of_the_convention(carpus_env: CarpusEnviron
     for table in Base.metadata.sorted_tables:
         for constraint in table.constraints:
             assert str(constraint.name).startswith(("pk_", "uq_", "ck_", "fk_")), (table.name, constraint)
+
+
+def _definitions(schema: str) -> set[tuple[str, ...]]:
+    """Return every constraint and index of our tables in a schema, by name and definition."""
+    constraints = text(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = CAST(:schema AS regnamespace) AND conrelid <> 0"
+        " AND contype <> 'n' AND conrelid::regclass::text NOT LIKE '%alembic_version'"
+    )
+    indexes = text(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = :schema AND tablename <> 'alembic_version'"
+    )
+    with engine().connect() as connection:
+        rows = [*connection.execute(constraints, {"schema": schema}), *connection.execute(indexes, {"schema": schema})]
+    return {(name, definition.replace(f"{schema}.", "")) for name, definition in rows}
+
+
+def test_constraints_in_code_are_those_in_the_database(carpus_env: CarpusEnvironment) -> None:
+    """`alembic check` looks at neither CHECK constraints nor the conditions of partial indexes."""
+    with engine().connect() as connection, connection.begin():
+        connection.execute(text("CREATE SCHEMA from_code"))
+        connection.execute(text("SET LOCAL search_path = from_code"))
+        Base.metadata.create_all(connection, checkfirst=False)
+    try:
+        assert _definitions("public") == _definitions("from_code")
+        assert "ck_radiograph_state" in {name for name, _ in _definitions("public")}
+    finally:
+        with engine().connect() as connection, connection.begin():
+            connection.execute(text("DROP SCHEMA from_code CASCADE"))
+
+
+def test_somebody_elses_view_on_ours_stops_the_migration_with_a_reason(carpus_env: CarpusEnvironment) -> None:
+    with engine().connect() as connection, connection.begin():
+        connection.execute(text('CREATE VIEW "Their View" AS SELECT bone_age_months FROM result'))
+    try:
+        with pytest.raises(PermanentError, match="cannot drop view result because other objects depend on it"):
+            migrate.downgrade("base")
+        assert migrate.is_current()
+    finally:
+        with engine().connect() as connection, connection.begin():
+            connection.execute(text('DROP VIEW "Their View"'))
+    migrate.upgrade()

@@ -13,7 +13,7 @@ from db.tables import Assessment, Radiograph
 from db.vocabulary import AgeSource, Sex, Stage, State
 from tests.narrow_bundle import card
 from tests.rows import add_assessment, add_model_version, add_radiograph
-from worker.active import Active
+from worker.active import Active, model_version_id
 from worker.bundle import Bundle
 from worker.engines import Engine, Float32, Predictions
 from worker.explain import HeatMap
@@ -104,6 +104,14 @@ def test_an_assessment_of_a_revision_superseded_meanwhile_is_marked_superseded()
     record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
     (row,) = _assessments()
     assert row.superseded_at is not None
+
+
+def test_a_model_version_whose_commit_failed_is_not_taken_for_known() -> None:
+    with pytest.raises(ZeroDivisionError), transaction() as session:
+        assert model_version_id(session, _active().bundle) is not None
+        raise ZeroDivisionError
+    record(_claimed(patient_sex="F"), _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    assert len(_assessments()) == 1
 
 
 def test_a_later_model_version_supersedes_the_earlier_one() -> None:

@@ -8,11 +8,12 @@ import pytest
 from db import states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
-from db.states import READ, Claim
+from db.states import ASSESS, READ, Claim
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
+from worker.radiograph import LostRadiographError
 from worker.steps import perform
 
 
@@ -73,7 +74,7 @@ def test_an_unforeseen_error_names_its_kind_but_not_its_text(carpus_env: CarpusE
     radiograph_id = _new()
     perform(READ, radiograph_id, 60, _raising(KeyError("Doe^Jane")))
     row = _row(radiograph_id)
-    assert (row.state, row.state_reason) == (State.RECEIVED, "KeyError in read")
+    assert (row.state, row.state_reason) == (State.RECEIVED, "KeyError in the read; see the worker's log")
 
 
 def test_a_stopped_database_leaves_the_message_to_the_sweep(carpus_env: CarpusEnvironment) -> None:
@@ -109,3 +110,19 @@ def test_a_worker_whose_claim_lapsed_writes_nothing(carpus_env: CarpusEnvironmen
     perform(READ, radiograph_id, 1e-6, work)
     row = _row(radiograph_id)
     assert (row.state, row.state_reason) == (State.RECEIVED, "the read worker died or hung on it; attempts allowed: 3")
+
+
+def test_a_lost_standard_radiograph_is_made_again_but_not_for_ever(carpus_env: CarpusEnvironment) -> None:
+    radiograph_id = _new()
+    seen = []
+    for _ in range(3):
+        perform(READ, radiograph_id, 60, _read)
+        perform(ASSESS, radiograph_id, 60, _raising(LostRadiographError("gone: read the object again")))
+        seen.append(_row(radiograph_id).state)
+    assert seen == [State.RECEIVED, State.RECEIVED, State.FAILED]
+    assert _row(radiograph_id).state_reason == "gone: read the object again"
+
+
+def _read(claim: Claim) -> None:
+    with transaction() as session:
+        states.finish(session, claim, reads=Radiograph.reads + 1)
