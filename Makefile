@@ -7,6 +7,7 @@ PYTHON = $(shell for python in python3.11 python3.12 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check
 FROM ?=
 # A command after this ends, in order, when make is killed; it must stay so simple that make needs no shell to start it.
 WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
@@ -55,6 +56,7 @@ $(INSTALLED): locks/all.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \
 		"none was found. Name one by: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/all.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "setting Carpus up in $(VENV), once: two or three minutes and 3 GB"
+	$(PIP) --require-hashes --requirement locks/all.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -45,9 +45,9 @@ def configure(process: str, level: int = logging.INFO) -> None:
             ],
         )
     )
+    # pydicom warns of odd values by quoting them, and they may be a patient's; its import resets its logger's level.
+    handler.addFilter(lambda record: record.name != "pydicom" or record.levelno >= logging.ERROR)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # It warns of odd values by quoting them, and they may be a patient's.
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 
 def get(name: str) -> Any:

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from db.errors import RejectedRadiographError
 from db.tables import MAX_CHRONOLOGICAL_AGE_MONTHS
 from db.vocabulary import AgeSource, Sex
-from dicom_listener.header import named, text
+from dicom_listener.header import named, quoted, text
 from dicom_listener.statuses import InvalidUIDError
 from dicom_listener.store import checked_uid
 
@@ -80,8 +80,9 @@ def check_identity(header: Dataset, sop_class_uid: str, sop_instance_uid: str) -
     announced = {"SOPClassUID": sop_class_uid, "SOPInstanceUID": sop_instance_uid}
     for keyword, expected in announced.items():
         if (received := text(header, keyword)) != expected:
+            found = quoted(received, "UID") if received else "missing"
             raise RejectedRadiographError(
-                f"{named(keyword)} of the data set is {received or 'missing'}, but the C-STORE command "
+                f"{named(keyword)} of the data set is {found}, but the C-STORE command "
                 f"said {expected}; let the sender take both from one object"
             )
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import kombu.exceptions
 import redis.exceptions
@@ -34,16 +34,23 @@ class Outage:
         self.is_on = False
 
     @contextmanager
-    def tolerated(self) -> Iterator[None]:
-        """Run a block that needs the server; its absence ends the block, is logged once, and is not raised."""
+    def watched(self) -> Iterator[None]:
+        """Run a block that asks the server; its absence and its return are logged once each, and errors go on."""
         try:
             yield
         except self._errors as error:
             if self._turn(on=True):
                 _log.warning("server_away", server=self._server, error=str(error))
+            raise
         else:
             if self._turn(on=False):
                 _log.info("server_back", server=self._server)
+
+    @contextmanager
+    def tolerated(self) -> Iterator[None]:
+        """Run a block as :meth:`watched` does; the server's absence ends it and goes no further."""
+        with suppress(*self._errors), self.watched():
+            yield
 
     def _turn(self, *, on: bool) -> bool:
         with self._lock:

@@ -7,6 +7,7 @@ which comes by for whatever this thread could not do.
 import queue
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from dicom_listener.describe import check_identity, describe
 from dicom_listener.header import read_header, text
 from dicom_listener.outage import Outage
 from dicom_listener.settings import ListenerSettings
-from dicom_listener.store import Store, StoredName, arrived_at
+from dicom_listener.store import Arrival, Store
 from worker.app import enqueue
 
 _log = log.get(__name__)
@@ -92,27 +93,26 @@ class Registrar:
         """
         try:
             radiograph_id = self._record(path)
+            if radiograph_id is not None and not self._broker.is_on:
+                with self._broker.tolerated():
+                    enqueue(states.READ.queue, radiograph_id)
         except TransientError:
             raise
-        except Exception as error:  # noqa: BLE001  the border of this thread: see above
+        except Exception as error:  # noqa: BLE001  the border of this file: see above
             self._tell_once(path, error)
-            return
-        if radiograph_id is not None and not self._broker.is_on:
-            with self._broker.tolerated():
-                enqueue(states.READ.queue, radiograph_id)
 
     def _run(self) -> None:
         while (offered := self._waiting.get()) is not None:
             try:
-                with self._database.tolerated():
+                with suppress(TransientError):  # told of where the database was asked
                     self._register_in_order(offered)
-            except OSError as error:  # the inbox itself cannot be read
+            except Exception as error:  # noqa: BLE001  the border of this thread, which nothing may end
                 self._tell_once(offered, error)
 
     def _register_in_order(self, offered: Path) -> None:
         """Register an object after earlier versions of its SOP instance, which may have been left behind."""
-        if name := StoredName.of(offered):
-            for path in self._store.arrivals(name.sop_instance_uid):
+        if arrival := Arrival.of(offered):
+            for path in self._store.arrivals(arrival.sop_instance_uid):
                 self.register(path)
 
     def _tell_once(self, path: Path, error: Exception) -> None:
@@ -124,10 +124,15 @@ class Registrar:
 
     def _record(self, path: Path) -> int | None:
         """Link the file among the objects, commit its row, and unlink it from the inbox, in this order."""
-        columns = self._columns(path)
-        if columns is None:
+        arrival = Arrival.of(path)
+        if arrival is None:
             return None
-        with transaction() as session:
+        with self._database.watched(), transaction() as session:
+            _lock(session, arrival.sop_instance_uid)
+            # Only now, for another thread may have registered this file and then a later version.
+            columns = self._columns(path, arrival)
+            if columns is None:
+                return None
             radiograph_id = insert_revision(session, columns)
         path.unlink(missing_ok=True)
         if radiograph_id is None:
@@ -136,33 +141,33 @@ class Registrar:
         _log.info("radiograph_registered", radiograph_id=radiograph_id, state=columns["state"])
         return radiograph_id if columns["state"] is State.RECEIVED else None
 
-    def _columns(self, path: Path) -> dict[str, Any] | None:
-        name = StoredName.of(path)
+    def _columns(self, path: Path, arrival: Arrival) -> dict[str, Any] | None:
+        """Link the file among the objects and describe it; None where it is registered and gone."""
         object_path = self._store.file_object(path)
-        if name is None or object_path is None:
+        if object_path is None:
             return None
         stored = self._store.root / object_path
         meta = read_file_meta_info(stored)
         columns: dict[str, Any] = {
-            "sop_instance_uid": name.sop_instance_uid,
-            "sha256": name.sha256,
+            "sop_instance_uid": arrival.sop_instance_uid,
+            "sha256": arrival.sha256,
             "size_bytes": stored.stat().st_size,
             "transfer_syntax_uid": str(meta.TransferSyntaxUID),
             "object_path": str(object_path),
             "sop_class_uid": str(meta.MediaStorageSOPClassUID),
             "calling_ae_title": text(meta, "SourceApplicationEntityTitle") or None,
-            "received_at": arrived_at(stored),
+            "received_at": arrival.received_at,
         }
-        return columns | self._outcome(stored, meta, name)
+        return columns | self._outcome(stored, meta, arrival)
 
-    def _outcome(self, stored: Path, meta: FileMetaDataset, name: StoredName) -> dict[str, Any]:
+    def _outcome(self, stored: Path, meta: FileMetaDataset, arrival: Arrival) -> dict[str, Any]:
         """Return what the header says and the state it leads to."""
         described: dict[str, Any] = {}
         try:
             header = read_header(stored, meta)
             description = describe(header, self._settings.site)
             described = asdict(description)
-            check_identity(header, str(meta.MediaStorageSOPClassUID), name.sop_instance_uid)
+            check_identity(header, str(meta.MediaStorageSOPClassUID), arrival.sop_instance_uid)
         except RejectedRadiographError as error:
             return described | _ended(State.REJECTED, str(error))
         age_months = description.chronological_age_months
@@ -175,28 +180,35 @@ class Registrar:
 def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
     """Insert an object's row as its SOP instance's next revision; what came before it is superseded.
 
+    The last that was sent is the valid one, also where its bytes are those of an earlier, superseded revision.
+
     Parameters
     ----------
     session
-        An open transaction.
+        An open transaction that holds the SOP instance's lock.
     columns
         Of ``radiograph``, without the revision.
 
     Returns
     -------
     int or None
-        The row's id; None when these bytes are registered already.
+        The row's id; None when the current revision has these bytes.
     """
     uid = columns["sop_instance_uid"]
     of_same_instance = Radiograph.sop_instance_uid == uid
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(uid, 0))))
-    if session.scalar(select(Radiograph.id).where(of_same_instance, Radiograph.sha256 == columns["sha256"])):
+    current = select(Radiograph.sha256).where(of_same_instance, Radiograph.superseded_at.is_(None))
+    if session.scalar(current) == columns["sha256"]:
         return None
     last = session.scalar(select(func.max(Radiograph.revision)).where(of_same_instance)) or 0
     if last:
         _supersede(session, uid)
     row = insert(Radiograph).values(**columns, revision=last + 1).returning(Radiograph.id)
     return session.scalars(row).one()
+
+
+def _lock(session: Session, sop_instance_uid: str) -> None:
+    """Wait until nobody else registers this SOP instance; its lock is held to the transaction's end."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sop_instance_uid, 0))))
 
 
 def _supersede(session: Session, sop_instance_uid: str) -> None:

@@ -115,9 +115,9 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
 
 
 def _server(settings: ListenerSettings, store: Store, registrar: Registrar) -> ThreadedAssociationServer:
-    # Its own handlers would log every message of every object.
+    # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
     _config.LOG_HANDLER_LEVEL = "none"
-    logging.getLogger("pynetdicom").setLevel(logging.WARNING)
+    logging.getLogger("pynetdicom").setLevel(logging.ERROR)
     entity = AE(settings.ae_title)
     entity.implementation_class_uid = uid.UID(IMPLEMENTATION_CLASS_UID)
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME

@@ -2,12 +2,13 @@
 
 ::
 
-    incoming/<random>.part                     being written
-    inbox/<sop_instance_uid>.<sha256>.dcm      stored, its row not yet committed
-    objects/<2 hex>/<sop_instance_uid>.<sha256>.dcm   registered
+    incoming/<random>.part                                   being written
+    inbox/<sop_instance_uid>.<sha256>.<arrival in ns>.dcm    stored, its row not yet committed
+    objects/<2 hex>/<sop_instance_uid>.<sha256>.dcm          registered
 
 After :mod:`receive`, before :mod:`register`. The order of registering survives a crash anywhere: link into ``objects``,
-commit the row, unlink from ``inbox``. So whatever lies in the inbox is still to be registered, or to be unlinked.
+commit the row, unlink from ``inbox``. So whatever lies in the inbox is still to be registered, or to be unlinked; and
+its name, which no two arrivals share, tells bytes that were sent again from a file that was left behind.
 
 References
 ----------
@@ -20,7 +21,7 @@ import re
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydicom.dataset import FileMetaDataset
@@ -30,34 +31,41 @@ from pydicom.filewriter import write_file_meta_info
 from db.errors import SettingsError
 from dicom_listener.statuses import InvalidUIDError
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _PREAMBLE = bytes(128) + b"DICM"
 _MAX_UID_CHARACTERS = 64
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-_NAME = re.compile(r"(?P<uid>[0-9.]{1,64})\.(?P<sha256>[0-9a-f]{64})\.dcm")
+UID_FORM = re.compile(r"[0-9]+(\.[0-9]+)*")
+_NAME = re.compile(r"(?P<uid>[0-9.]{1,64})\.(?P<sha256>[0-9a-f]{64})\.(?P<ns>[0-9]{1,20})\.dcm")
 
 
 @dataclass(frozen=True)
-class StoredName:
-    """What the name of a stored object says."""
+class Arrival:
+    """One object sent once: what its name in the inbox says."""
 
     sop_instance_uid: str
     sha256: str
+    arrived_ns: int
 
     @property
     def file_name(self) -> str:
-        """The name, made of nothing but a checked UID and a digest."""
-        return f"{self.sop_instance_uid}.{self.sha256}.dcm"
+        """The name, made of nothing but a checked UID, a digest and a time."""
+        return f"{self.sop_instance_uid}.{self.sha256}.{self.arrived_ns}.dcm"
 
     @property
     def object_path(self) -> Path:
-        """Where the registered object lies, relative to the store."""
-        return Path("objects", self.sha256[:2], self.file_name)
+        """Where the registered object lies, relative to the store; the same for the same bytes sent again."""
+        return Path("objects", self.sha256[:2], f"{self.sop_instance_uid}.{self.sha256}.dcm")
+
+    @property
+    def received_at(self) -> datetime:
+        """When its bytes had come, to the microsecond that PostgreSQL keeps."""
+        return _EPOCH + timedelta(microseconds=self.arrived_ns // 1000)
 
     @classmethod
-    def of(cls, path: Path) -> "StoredName | None":
+    def of(cls, path: Path) -> "Arrival | None":
         """Return what a file's name says, or None where it is no stored object's."""
         match = _NAME.fullmatch(path.name)
-        return cls(match["uid"], match["sha256"]) if match else None
+        return cls(match["uid"], match["sha256"], int(match["ns"])) if match else None
 
 
 def checked_uid(uid: str) -> str:
@@ -70,7 +78,7 @@ def checked_uid(uid: str) -> str:
     InvalidUIDError
         When it has other characters than digits and single dots, or more than 64.
     """
-    if len(uid) > _MAX_UID_CHARACTERS or not _UID.fullmatch(uid):
+    if len(uid) > _MAX_UID_CHARACTERS or not UID_FORM.fullmatch(uid):
         raise InvalidUIDError("SOP Instance UID is not digits and dots, at most 64")
     return uid
 
@@ -112,8 +120,8 @@ class Store:
     def keep(self, meta: FileMetaDataset, data_set: bytes) -> Path:
         """Write an object to the inbox, bit for bit, and fsync file and folder.
 
-        The same bytes under the same UID are kept once; where they are registered already they are linked back into the
-        inbox, so that their row is looked for again (it may be missing from a database that was restored).
+        Bytes that are registered already are not written again but linked back into the inbox: they count as the latest
+        of their UID, and their row may be missing from a database that was restored.
 
         Parameters
         ----------
@@ -135,9 +143,9 @@ class Store:
             When the disk is full or fails; nothing is left behind.
         """
         uid = checked_uid(str(meta.MediaStorageSOPInstanceUID))
-        name = StoredName(uid, hashlib.sha256(data_set).hexdigest())
-        path = self.inbox / name.file_name
-        if not path.exists() and not _link(self.root / name.object_path, path):
+        arrival = Arrival(uid, hashlib.sha256(data_set).hexdigest(), time.time_ns())
+        path = self.inbox / arrival.file_name
+        if not _link(self.root / arrival.object_path, path):
             self._write(path, _header(meta), data_set)
         _fsync_folder(self.inbox)
         return path
@@ -147,12 +155,12 @@ class Store:
 
         Of two versions of one SOP instance the later is the valid one, so the order matters.
         """
-        paths = [
-            path
+        found = [
+            (arrival.arrived_ns, path)
             for path in self.inbox.glob(f"{sop_instance_uid}*.dcm")
-            if (name := StoredName.of(path)) and sop_instance_uid in {"", name.sop_instance_uid}
+            if (arrival := Arrival.of(path)) and sop_instance_uid in {"", arrival.sop_instance_uid}
         ]
-        return sorted(paths, key=_arrival_ns)
+        return [path for _, path in sorted(found)]
 
     def file_object(self, path: Path) -> Path | None:
         """Link an inbox file to its place among the objects, durably.
@@ -162,19 +170,19 @@ class Store:
         Path or None
             The object, relative to the store; None when somebody else registered and unlinked it meanwhile.
         """
-        name = StoredName.of(path)
-        assert name is not None, path.name
-        target = self.root / name.object_path
+        arrival = Arrival.of(path)
+        assert arrival is not None, path.name
+        target = self.root / arrival.object_path
         _make_folder(target.parent)
         if not _link(path, target):
             return None
         _fsync_folder(target.parent)
-        return name.object_path
+        return arrival.object_path
 
     def remove_abandoned(self, older_than_seconds: float) -> int:
         """Remove unfinished files that no association can still be writing; return how many."""
         oldest_ns = time.time_ns() - int(older_than_seconds * 1e9)
-        abandoned = [part for part in self.incoming.glob("*.part") if _arrival_ns(part) < oldest_ns]
+        abandoned = [part for part in self.incoming.glob("*.part") if _written_ns(part) < oldest_ns]
         for part in abandoned:
             part.unlink(missing_ok=True)
         return len(abandoned)
@@ -185,8 +193,6 @@ class Store:
                 for data in (header, data_set):
                     _write_all(part.fileno(), data)
                 os.fchmod(part.fileno(), 0o640)
-                # The kernel's own time of writing is too coarse to order two objects of one association.
-                os.utime(part.fileno(), ns=(now_ns := time.time_ns(), now_ns))
                 os.fsync(part.fileno())
                 Path(part.name).rename(path)
             except BaseException:
@@ -194,15 +200,10 @@ class Store:
                 raise
 
 
-def arrived_at(path: Path) -> datetime:
-    """Return when an object was stored."""
-    return datetime.fromtimestamp(_arrival_ns(path) / 1e9, UTC)
-
-
-def _arrival_ns(path: Path) -> int:
+def _written_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:  # registered, or renamed, since the folder was listed
+    except FileNotFoundError:  # renamed since the folder was listed
         return time.time_ns()
 
 

@@ -40,7 +40,7 @@ def standardise(claim: Claim) -> None:
     store, row, limits = settings.shared().store, claim.radiograph, worker()
     started = perf_counter()
     pixels = read(store / row.object_path, Limits(limits.max_object_bytes, limits.max_pixels))
-    path = f"standard/{row.sha256[:2]}/{row.sop_instance_uid}.{row.sha256}.npy"
+    path = f"standard/{row.sha256[:2]}/{row.sop_instance_uid}.{row.revision}.npy"
     sha256 = standard.save(pixels, store / path)
     read_ms = (perf_counter() - started) * 1000
     with transaction() as session:

@@ -1,10 +1,12 @@
 """A running listener on a port the system chose, and a modality that sends to it."""
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass
-from io import BytesIO
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification
+from pynetdicom.transport import ThreadedAssociationServer
 from sqlalchemy import Row, text
 
+from db import log
 from db import settings as db_settings
 from db.session import transaction
 from tests.conftest import CarpusEnvironment
@@ -26,18 +30,17 @@ POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Running:
-    """A listener that runs in this process, its sweep called by the test alone."""
+class Modality:
+    """Sends to a listener on a port of this machine."""
 
-    listener: Any
-    store: Path
+    port: int
 
     def associate(self, data_set: Dataset | None = None) -> Association:
         entity = AE("MODALITY")
         entity.add_requested_context(Verification)
         if data_set is not None:
             entity.add_requested_context(data_set.SOPClassUID, data_set.file_meta.TransferSyntaxUID)
-        association = entity.associate("127.0.0.1", self.listener.port)
+        association = entity.associate("127.0.0.1", self.port)
         assert association.is_established
         return association
 
@@ -52,13 +55,13 @@ class Running:
         """Send what no honest modality would, past the client's own checks."""
         entity = AE("MODALITY")
         entity.add_requested_context(DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian)
-        association = entity.associate("127.0.0.1", self.listener.port)
+        association = entity.associate("127.0.0.1", self.port)
         assert association.is_established
         request = C_STORE()
         request.MessageID = 1
         request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class_uid, uid
         request.Priority = 2
-        request.DataSet = BytesIO(data_set)
+        request.DataSet = io.BytesIO(data_set)
         association._reactor_checkpoint.clear()
         association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
         _, answer = association.dimse.get_msg(block=True)
@@ -66,20 +69,40 @@ class Running:
         association.release()
         return int(answer.Status)
 
+
+@dataclass(frozen=True)
+class Running(Modality):
+    """A listener that runs in this process, its sweep called by the test alone, and a modality that sends to it."""
+
+    listener: Any
+    store: Path
+
     def inbox(self) -> list[Path]:
         return sorted((self.store / "inbox").iterdir())
 
 
 @pytest.fixture
-def listener(carpus_env: CarpusEnvironment) -> Iterator[Running]:
+def listener(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     from dicom_listener import serve
     from dicom_listener.settings import ListenerSettings
 
+    # By default it looks every half second whether it is to stop, and so long each test would end.
+    looking_often = partialmethod(ThreadedAssociationServer.serve_forever, POLL_SECONDS)
+    monkeypatch.setattr(ThreadedAssociationServer, "serve_forever", looking_often)
     # The first sweep is at once, on an empty inbox; the next would be in an hour.
     settings = ListenerSettings(listener_port=0, sweep_seconds=3600, stop_seconds=5)
     started = serve.start(settings, db_settings.shared())
-    yield Running(started, carpus_env.store)
+    yield Running(started.port, started, carpus_env.store)
     started.stop(5)
+
+
+@pytest.fixture
+def written() -> Callable[[], str]:
+    """Return what has been logged since the test began."""
+    stream = io.StringIO()
+    with redirect_stderr(stream):
+        log.configure("test")
+    return stream.getvalue
 
 
 def rows(statement: str = "SELECT * FROM radiograph ORDER BY id") -> list[Row[Any]]:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -93,6 +95,26 @@ STAYS = {
 @pytest.mark.parametrize(("overrides", "reason"), STAYS.values(), ids=STAYS.keys())
 def test_anything_else_stays_with_a_reason(overrides: dict[str, object], reason: str) -> None:
     assert reason in (not_applicable(hand_radiograph(**overrides), 120.0, accept_for_processing=False) or "goes on")
+
+
+NAME = "DOE^JANE 1999"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"BodyPartExamined": NAME}, "BodyPartExamined (0018,0015) is not a valid code string: expected HAND"),
+        ({"BodyPartExamined": "KNEE OF DOE JANE 1999"}, "is not a valid code string"),  # 21 characters, of 16
+        ({"AnatomicRegionSequence": coded(NAME, "SCT")}, "AnatomicRegionSequence (0008,2218) is not a valid code:"),
+        ({"AnatomicRegionSequence": coded("16953009", NAME)}, "is not a valid code:"),
+        ({"AnatomicRegionSequence": coded("DOE.JANE.19991231", "SCT")}, "is not a valid code:"),  # 17, of 16
+    ],
+)
+def test_what_does_not_look_like_a_code_is_not_quoted(overrides: dict[str, object], reason: str) -> None:
+    header = hand_radiograph(**{"BodyPartExamined": ""} | overrides)
+    told = not_applicable(header, 120.0, accept_for_processing=False) or "goes on"
+    assert reason in told
+    assert not re.search("DOE|JANE|1999", told)
 
 
 def test_a_description_is_not_quoted() -> None:

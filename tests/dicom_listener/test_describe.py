@@ -101,6 +101,16 @@ def test_another_object_than_the_command_announced_is_rejected() -> None:
         check_identity(Dataset(), str(header.SOPClassUID), "1.2.3")
 
 
+def test_what_stands_for_a_uid_and_is_none_is_not_quoted(tmp_path: Path) -> None:
+    uid = "1.2.345678901"
+    path = as_file(hand_radiograph(SOPInstanceUID=uid), tmp_path / "hand.dcm")
+    path.write_bytes(path.read_bytes().replace(uid.encode(), b"DOE^JANE 1999"))
+    header = dcmread(path, stop_before_pixels=True)
+    with pytest.raises(RejectedRadiographError, match="of the data set is not a valid UID, but") as raised:
+        check_identity(header, str(header.SOPClassUID), uid)
+    assert "DOE" not in str(raised.value)
+
+
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
 def test_a_header_is_read_without_its_pixels(tmp_path: Path, syntax: str) -> None:
     data_set = hand_radiograph()

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pynetdicom import AE
-from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 
+from db.vocabulary import State
 from tests.conftest import CarpusEnvironment
-from tests.dicom_listener.conftest import registered
+from tests.dicom_listener.conftest import Modality, registered
 from tests.objects import hand_radiograph
 
 COMMAND = [sys.executable, "-m", "dicom_listener"]
@@ -49,18 +49,9 @@ def listening(file_size_bytes: int | None = None) -> Iterator[tuple[subprocess.P
             process.kill()
 
 
-def associate(port: int) -> Association:
-    data_set = hand_radiograph()
-    entity = AE("MODALITY")
-    entity.add_requested_context(data_set.SOPClassUID, data_set.file_meta.TransferSyntaxUID)
-    association = entity.associate("127.0.0.1", port)
-    assert association.is_established
-    return association
-
-
 def test_a_full_disk_is_out_of_resources_and_the_listener_lives_on(carpus_env: CarpusEnvironment) -> None:
     with listening(file_size_bytes=4096) as (_, port):
-        association = associate(port)
+        association = Modality(port).associate(hand_radiograph())
         large = hand_radiograph(PixelData=bytes(8192))
         assert association.send_c_store(large).Status == 0xA700
         assert [path for path in carpus_env.store.rglob("*") if path.is_file()] == []
@@ -71,12 +62,50 @@ def test_a_full_disk_is_out_of_resources_and_the_listener_lives_on(carpus_env: C
 
 def test_sigterm_lets_the_association_finish_and_ends_with_zero(carpus_env: CarpusEnvironment) -> None:
     with listening() as (process, port):
-        association = associate(port)
+        association = Modality(port).associate(hand_radiograph())
         process.send_signal(signal.SIGTERM)
         assert association.send_c_store(hand_radiograph()).Status == 0x0000
         association.release()
         assert process.wait(20) == 0
     registered(1)
+
+
+ODD_OBJECTS = (  # what stands in the object sent, and what to put in its place
+    {},
+    {b"ISO_IR 192": b"DOE_IR 192"},
+    {b"20240301": b"DOE^DATE", b"1.2.3.4567890": b"DOE^STUDY.UID", b"CS\x02\x00F ": b"CS\x02\x00^D"},
+    {b"HAND": b"DOE^"},
+    {b"1.2.345": b"DOE^UID"},
+    {b"DA\x08\x0020240301": b"^D\x08\x0020240301"},
+)
+
+
+@pytest.mark.usefixtures("carpus_env")
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # of the modality's own pydicom
+def test_neither_log_nor_reason_holds_a_value_of_the_data_set() -> None:
+    uid = "1.2.345"
+    named = {"PatientID": "DOE1", "PatientName": "DOE2", "AccessionNumber": "DOE3"}
+    data_set = encode(hand_radiograph(SOPInstanceUID=uid, StudyInstanceUID="1.2.3.4567890", **named), False, True)
+    assert data_set is not None
+    with listening() as (process, port):
+        modality = Modality(port)
+        for replaced in ODD_OBJECTS:
+            odd = data_set
+            for old, new in replaced.items():
+                assert (old in odd, len(new)) == (True, len(old))
+                odd = odd.replace(old, new)
+            assert modality.send_raw(uid, odd) == 0x0000
+        assert modality.send_raw("DOE^UID", data_set) == 0xC000
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        written = process.stderr.read()
+    revisions = registered(len(ODD_OBJECTS))
+    states = [*[State.RECEIVED] * 3, State.NOT_APPLICABLE, State.REJECTED, State.RECEIVED]
+    assert [row.state for row in revisions] == states
+    assert written.count("radiograph_registered") == len(ODD_OBJECTS)
+    assert written.count("object_refused") == 1
+    assert [line for line in written.splitlines() if re.search(r"DOE|\^D", line)] == []
+    assert not [row.state_reason for row in revisions if re.search(r"DOE|\^D", row.state_reason or "")]
 
 
 @pytest.mark.usefixtures("carpus_env")

@@ -1,6 +1,8 @@
 import hashlib
 import os
+import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRL
 from db.errors import SettingsError
 from db.identity import IMPLEMENTATION_CLASS_UID
 from dicom_listener.statuses import InvalidUIDError
-from dicom_listener.store import Store, StoredName, arrived_at, checked_uid
+from dicom_listener.store import Arrival, Store, checked_uid
 
 DATA_SET = b"the bytes of a data set"
 SHA256 = hashlib.sha256(DATA_SET).hexdigest()
@@ -31,6 +33,12 @@ def meta(sop_instance_uid: str = "1.2.3") -> FileMetaDataset:
     made.TransferSyntaxUID = ExplicitVRLittleEndian
     made.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     return made
+
+
+def arrival(path: Path) -> Arrival:
+    found = Arrival.of(path)
+    assert found is not None
+    return found
 
 
 def files(folder: Path) -> list[str]:
@@ -56,8 +64,8 @@ def test_a_hostile_uid_writes_nothing(store: Store) -> None:
 
 def test_an_object_is_kept_bit_for_bit_behind_a_valid_header(store: Store) -> None:
     path = store.keep(meta(), DATA_SET)
-    assert path == store.inbox / f"1.2.3.{SHA256}.dcm"
-    assert files(store.root) == [f"inbox/1.2.3.{SHA256}.dcm"]
+    assert re.fullmatch(rf"inbox/1\.2\.3\.{SHA256}\.[0-9]{{19}}\.dcm", str(path.relative_to(store.root)))
+    assert files(store.root) == [str(path.relative_to(store.root))]
     header = read_file_meta_info(path)
     content = path.read_bytes()
     assert content[:132] == bytes(128) + b"DICM"
@@ -66,24 +74,27 @@ def test_an_object_is_kept_bit_for_bit_behind_a_valid_header(store: Store) -> No
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_the_same_bytes_are_kept_once(store: Store) -> None:
-    first = store.keep(meta(), DATA_SET)
-    written = first.stat()
-    assert store.keep(meta(), DATA_SET) == first
-    assert (first.stat().st_ino, first.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+def test_the_same_bytes_sent_twice_arrive_twice_and_are_one_object(store: Store) -> None:
+    first, second = store.keep(meta(), DATA_SET), store.keep(meta(), DATA_SET)
+    assert store.arrivals() == [first, second]
+    assert store.file_object(first) == store.file_object(second)
 
 
-def test_other_bytes_or_another_uid_are_another_file(store: Store) -> None:
-    assert len({store.keep(meta(), DATA_SET), store.keep(meta(), b"x"), store.keep(meta("1.2.4"), DATA_SET)}) == 3
+def test_other_bytes_or_another_uid_are_another_object(store: Store) -> None:
+    kept = [store.keep(meta(), DATA_SET), store.keep(meta(), b"x"), store.keep(meta("1.2.4"), DATA_SET)]
+    assert len({arrival(path).object_path for path in kept}) == 3
 
 
-def test_registered_bytes_sent_again_are_linked_back_for_their_row_to_be_looked_for(store: Store) -> None:
+def test_registered_bytes_sent_again_are_linked_back_as_the_latest_of_their_uid(store: Store) -> None:
     path = store.keep(meta(), DATA_SET)
     object_path = store.file_object(path)
-    assert object_path == Path("objects", SHA256[:2], path.name)
+    assert object_path == Path("objects", SHA256[:2], f"1.2.3.{SHA256}.dcm")
     path.unlink()
+    other = store.keep(meta(), b"other bytes")
     again = store.keep(meta(), DATA_SET)
     assert again.samefile(store.root / object_path)
+    assert store.arrivals("1.2.3") == [other, again]
+    assert arrival(again).received_at > arrival(other).received_at
 
 
 def test_filing_an_object_twice_is_filing_it_once(store: Store) -> None:
@@ -137,15 +148,18 @@ def test_arrivals_come_in_the_order_they_were_stored(store: Store) -> None:
     assert store.arrivals("1.2") == stored[1:3]
 
 
-def test_a_stored_name_says_uid_and_digest(store: Store) -> None:
-    assert StoredName.of(store.keep(meta("1.2.10"), DATA_SET)) == StoredName("1.2.10", SHA256)
-    assert StoredName.of(Path("README.dcm")) is None
+def test_a_name_in_the_inbox_says_uid_and_digest_and_when_it_came(store: Store) -> None:
+    before_ns = time.time_ns()
+    came = arrival(store.keep(meta("1.2.10"), DATA_SET))
+    assert (came.sop_instance_uid, came.sha256) == ("1.2.10", SHA256)
+    assert before_ns <= came.arrived_ns <= time.time_ns()
+    assert Arrival.of(Path(came.file_name)) == came
+    assert Arrival.of(Path("README.dcm")) is None
 
 
-def test_arrival_is_the_time_of_storing(store: Store) -> None:
-    before = time.time()
-    path = store.keep(meta(), DATA_SET)
-    assert before <= arrived_at(path).timestamp() <= time.time()
+def test_an_arrival_is_told_to_the_microsecond() -> None:
+    came = Arrival("1.2", SHA256, 1_709_294_400_123_456_789)  # 2024-03-01, 12:00:00.123456789 UTC
+    assert came.received_at == datetime(2024, 3, 1, 12, 0, 0, 123_456, UTC)
 
 
 def test_only_old_unfinished_files_are_removed(store: Store) -> None:

@@ -1,30 +1,40 @@
 """What was away comes back: PostgreSQL, Redis, messages, workers. Nothing is lost, and nothing comes twice."""
 
-import pytest
-import redis
-from sqlalchemy import text
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-from db import log
+import redis
+from sqlalchemy import Row, text
+
 from db.session import transaction
 from db.vocabulary import State
+from dicom_listener.store import Arrival
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.conftest import Running, messages, poll, registered, rows
 from tests.objects import hand_radiograph
 
 
-def test_a_stopped_database_does_not_stop_a_sender(listener: Running, carpus_env: CarpusEnvironment) -> None:
-    uid = hand_radiograph().SOPInstanceUID
+def test_a_stopped_database_does_not_stop_a_sender(
+    listener: Running, carpus_env: CarpusEnvironment, written: Callable[[], str]
+) -> None:
+    first = hand_radiograph(PatientSex="M")
+    second = hand_radiograph(SOPInstanceUID=first.SOPInstanceUID, PatientSex="F")
     carpus_env.servers.postgres.stop()
     try:
-        assert listener.send(hand_radiograph(SOPInstanceUID=uid, PatientSex="M")) == 0x0000
-        assert listener.send(hand_radiograph(SOPInstanceUID=uid, PatientSex="F")) == 0x0000
-        assert len(listener.inbox()) == 2
+        for data_set in (first, second, first):
+            assert listener.send(data_set) == 0x0000
+        assert len(listener.inbox()) == 3
+        poll(written, lambda log: "server_away" in log)
     finally:
         carpus_env.servers.postgres.start()
     listener.listener.sweep.sweep()
-    assert [(row.revision, row.patient_sex) for row in rows()] == [(1, "M"), (2, "F")]
+    assert [(row.revision, row.patient_sex) for row in rows()] == [(1, "M"), (2, "F"), (3, "M")]
     assert listener.inbox() == []
-    assert len(messages(carpus_env)) == 2
+    assert len(messages(carpus_env)) == 3
+    assert (written().count("server_away"), written().count("server_back")) == (1, 1)
 
 
 def test_a_lost_message_is_published_again_and_a_present_one_is_not(
@@ -41,17 +51,19 @@ def test_a_lost_message_is_published_again_and_a_present_one_is_not(
 
 
 def test_what_was_stored_while_redis_was_away_is_published_when_it_is_back(
-    listener: Running, carpus_env: CarpusEnvironment
+    listener: Running, carpus_env: CarpusEnvironment, written: Callable[[], str]
 ) -> None:
     carpus_env.servers.redis.stop()
     try:
         assert listener.send(hand_radiograph()) == 0x0000
         assert [row.state for row in registered(1)] == [State.RECEIVED]
+        poll(written, lambda log: "server_away" in log)
     finally:
         carpus_env.servers.redis.start()
-    poll(listener.inbox, lambda left: left == [])
+    assert messages(carpus_env) == []
     sweep_when_overdue(listener)
-    assert len(poll(lambda: messages(carpus_env), bool)) >= 1
+    assert len(messages(carpus_env)) == 1
+    assert (written().count("server_away"), written().count("server_back")) == (1, 1)
 
 
 def test_a_claim_that_lapsed_waits_again(listener: Running, carpus_env: CarpusEnvironment) -> None:
@@ -75,18 +87,54 @@ def test_a_crash_anywhere_between_file_and_row_is_finished_by_the_sweep(
     listener.send(hand_radiograph())
     (row,) = registered(1)
     poll(listener.inbox, lambda left: left == [])
-    stored = listener.store / row.object_path
-    left_behind = listener.store / "inbox" / stored.name
-    left_behind.hardlink_to(stored)  # as after a crash between commit and unlink
+    left_behind(listener, row)  # as after a crash between commit and unlink
     listener.listener.sweep.sweep()
     assert listener.inbox() == []
     assert rows() == [row]
     with transaction() as session:
         session.execute(text("DELETE FROM radiograph"))
-    left_behind.hardlink_to(stored)  # as after a crash between link and commit
+    left_behind(listener, row)  # as after a crash between link and commit
     listener.listener.sweep.sweep()
     assert listener.inbox() == []
     assert [(again.sha256, again.received_at) for again in rows()] == [(row.sha256, row.received_at)]
+
+
+def left_behind(listener: Running, row: Row[Any]) -> Path:
+    """Put a registered object back into the inbox, under the name that it had there."""
+    arrived_us = (row.received_at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+    path = listener.store / "inbox" / Arrival(row.sop_instance_uid, row.sha256, arrived_us * 1000).file_name
+    path.hardlink_to(listener.store / row.object_path)
+    return path
+
+
+def test_a_file_left_behind_is_not_taken_for_one_sent_again(listener: Running) -> None:
+    first = hand_radiograph(PatientSex="M")
+    listener.send(first)
+    (row,) = registered(1)
+    poll(listener.inbox, lambda left: left == [])
+    left_behind(listener, row)
+    listener.send(hand_radiograph(SOPInstanceUID=first.SOPInstanceUID, PatientSex="F"))
+    poll(listener.inbox, lambda left: left == [])
+    assert [(row.patient_sex, row.superseded_at is None) for row in rows()] == [("M", False), ("F", True)]
+
+
+def test_a_file_that_another_registers_meanwhile_is_left_to_it(listener: Running) -> None:
+    first = hand_radiograph(PatientSex="M")
+    listener.send(first)
+    registered(1)
+    listener.send(hand_radiograph(SOPInstanceUID=first.SOPInstanceUID, PatientSex="F"))
+    earlier, later = registered(2)
+    poll(listener.inbox, lambda left: left == [])
+    with transaction() as other:
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:uid, 0))")
+        other.execute(lock, {"uid": first.SOPInstanceUID})
+        path = left_behind(listener, earlier)
+        sweep = threading.Thread(target=listener.listener.sweep.sweep)
+        sweep.start()
+        poll(lambda: rows("SELECT pid FROM pg_locks WHERE NOT granted"), bool)
+        path.unlink()
+    sweep.join()
+    assert rows() == [earlier, later]
 
 
 def test_one_listener_sweeps_at_a_time(listener: Running) -> None:
@@ -94,18 +142,15 @@ def test_one_listener_sweeps_at_a_time(listener: Running) -> None:
 
     with transaction() as other:
         other.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), dict(zip("ab", module._LOCK, strict=True)))
-        (listener.store / "inbox" / f"1.2.{'a' * 64}.dcm").touch()
+        (listener.store / "inbox" / f"1.2.{'a' * 64}.1.dcm").touch()
         listener.listener.sweep.sweep()
         assert len(listener.inbox()) == 1
 
 
-def test_a_file_nobody_foresaw_is_told_once_and_holds_nothing_up(
-    listener: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log.configure("test")
-    (listener.store / "inbox" / f"1.2.{'a' * 64}.dcm").write_bytes(b"no DICOM file")
+def test_a_file_nobody_foresaw_is_told_once_and_holds_nothing_up(listener: Running, written: Callable[[], str]) -> None:
+    (listener.store / "inbox" / f"1.2.{'a' * 64}.1.dcm").write_bytes(b"no DICOM file")
     listener.send(hand_radiograph())
     listener.listener.sweep.sweep()
     listener.listener.sweep.sweep()
     registered(1)
-    assert capsys.readouterr().err.count("registration_failed") == 1
+    assert written().count("registration_failed") == 1

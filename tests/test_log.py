@@ -1,0 +1,48 @@
+"""The log: JSON lines with the process's name, from every thread, and nothing that quotes a data set."""
+
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+from pydicom.config import logger as pydicom_logger
+
+from db import log
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    before = logging.root.handlers[:], logging.root.level
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    logging.root.handlers[:], logging.root.level = before
+
+
+def test_a_line_is_json_and_names_process_and_event(lines: Lines) -> None:
+    log.configure("listener")
+    thread = threading.Thread(target=lambda: log.get("somewhere").info("object_stored", size_bytes=7))
+    thread.start()
+    thread.join()
+    (line,) = lines()
+    assert (line["process"], line["event"], line["size_bytes"], line["level"]) == (
+        "listener",
+        "object_stored",
+        7,
+        "info",
+    )
+
+
+def test_what_pydicom_warns_of_is_not_logged(lines: Lines) -> None:
+    log.configure("worker")
+    pydicom_logger.setLevel(logging.WARNING)  # as its import leaves it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Dataset().PatientBirthDate = "DOE^JANE"
+    pydicom_logger.warning("Invalid value for VR DA: 'DOE^JANE'")
+    pydicom_logger.error("something worse")
+    assert [line["event"] for line in lines()] == ["something worse"]
