@@ -55,7 +55,7 @@ clean:
 $(INSTALLED): locks/all.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \
 		"none was found. Name one by: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "setting Carpus up in $(VENV), once: two or three minutes and 3 GB"
 	$(PIP) --require-hashes --requirement locks/all.txt
 	$(PIP) --no-deps --no-build-isolation --editable .

@@ -26,7 +26,8 @@ def configuration(*, changes_schema: bool) -> Config:
         Whether the command will upgrade or downgrade, and so touches the views.
     """
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # which the format takes for its own
     config.set_main_option("path_separator", "os")
     config.attributes["changes_schema"] = changes_schema
     return config

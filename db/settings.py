@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSourceError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -95,7 +96,7 @@ def load(kind: type[T]) -> T:
     Raises
     ------
     SettingsError
-        Naming each variable that is missing or malformed, and what it is for.
+        Naming each variable that is missing or malformed, and what it is for, or the file that cannot be read.
     """
     try:
         return kind()
@@ -106,6 +107,8 @@ def load(kind: type[T]) -> T:
             about = kind.model_fields[name].description if name in kind.model_fields else ""
             problems.append(f"{PREFIX}{name.upper()}: {problem['msg']} ({about})")
         raise SettingsError("; ".join(problems)) from error
+    except (UnreadableSourceError, OSError) as error:  # such as a secret's file of another user
+        raise SettingsError(f"the files in {PREFIX}SECRETS cannot be read: {error}") from error
 
 
 @cache

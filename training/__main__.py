@@ -72,6 +72,8 @@ def phantom(
     rows: Annotated[int, typer.Option(min=64, help="Height in px.")] = 1024,
 ) -> None:
     """Draw one hand."""
+    if output.suffix != ".png":
+        raise typer.BadParameter(f"expected a .png file, received {output}", param_hint="--output")
     if not cv2.imwrite(str(output), draw(bone_age_months, sex, seed, rows=rows).image):
         raise typer.BadParameter(f"{output} cannot be written", param_hint="--output")
 
@@ -87,7 +89,7 @@ def main() -> None:
     """Run a command; what Carpus raises on purpose is shown as one message, without a traceback."""
     try:
         app()
-    except (CarpusError, ValueError) as error:
+    except (CarpusError, ValueError, OSError) as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(1) from error
 

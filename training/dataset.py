@@ -97,6 +97,8 @@ def images(
     folder = cache / f"phantoms-{digest(hands, preprocessing)}"
     folder.mkdir(parents=True, exist_ok=True)
     shape = (len(hands), preprocessing.rows, preprocessing.columns)
+    if not (folder / "images.npy").exists():
+        (folder / "is_drawn.npy").unlink(missing_ok=True)  # it speaks of pictures that somebody removed
     pictures, is_drawn = _mapped(folder / "images.npy", shape), _mapped(folder / "is_drawn.npy", shape[:1])
     missing = np.flatnonzero(is_drawn == 0).tolist()
     draw_one = partial(_draw, preprocessing=preprocessing)
@@ -127,7 +129,7 @@ def digest(hands: list[Subject], preprocessing: Preprocessing) -> str:
         64 hexadecimal digits.
     """
     drawing = Path(training.phantom.__file__).parent
-    sources = [path for path in sorted(drawing.rglob("*")) if path.suffix in {".py", ".toml", ".csv"}]
+    sources = [path for path in sorted(drawing.rglob("*")) if path.suffix in {".py", ".toml"}]
     sha256 = hashlib.sha256(f"{hands}{preprocessing.model_dump_json()}".encode())
     for source in [*sources, Path(worker.preprocess.__file__)]:
         sha256.update(source.read_bytes())

@@ -102,9 +102,14 @@ def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
         text = card.model_copy(update=facts).model_dump_json(indent=2)
         (fresh / CARD).write_text(text + "\n", encoding="utf-8")
         load(fresh)
-        if folder.exists():
-            folder.rename(replaced)
-        fresh.rename(folder)
+        try:
+            if folder.exists():
+                folder.rename(replaced)
+            fresh.rename(folder)
+        except BaseException:
+            if replaced.exists() and not folder.exists():
+                replaced.rename(folder)
+            raise
     return load(folder)
 
 

@@ -1,20 +1,14 @@
-"""The model that assesses in this process: its bundle, its engine, and its row in ``model_version``."""
+"""The model that assesses: its bundle, its engine, and its row in ``model_version``."""
 
 from dataclasses import dataclass
-from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db import log
 from db.tables import ModelVersion
-from worker import bundle as bundles
-from worker import settings
 from worker.bundle import Bundle
 from worker.engines import Engine
-
-logger = log.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,25 +18,6 @@ class Active:
     bundle: Bundle
     engine: Engine
     engine_name: str
-
-
-@cache
-def active() -> Active:
-    """Load the bundle of the settings and warm its engine up, once in a process.
-
-    Raises
-    ------
-    BundleError
-        When the bundle is not what its card says.
-    """
-    from worker.engines import tensorflow
-
-    chosen = settings.worker()
-    loaded = bundles.load(chosen.bundle)
-    engine = tensorflow.load(loaded, cpu_threads=chosen.engine_threads)
-    engine.warm_up()
-    logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest)
-    return Active(loaded, engine, "tensorflow")
 
 
 def model_version_id(session: Session, bundle: Bundle) -> int:

@@ -33,8 +33,8 @@ def read(radiograph_id: int) -> None:
 @app.task(name="assess")
 def assess(radiograph_id: int) -> None:
     """Estimate bone age from the standard radiograph and store the result."""
-    from worker.active import active
     from worker.assess import assess as assess_radiograph
+    from worker.engines.chosen import active
 
     perform(
         states.ASSESS,
@@ -61,7 +61,7 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
         read.soft_time_limit = settings.worker().read_seconds
         read.time_limit = read.soft_time_limit + LEASE_MARGIN_SECONDS / 3
         if states.ASSESS.queue in consumed:
-            from worker.active import active
+            from worker.engines.chosen import active
 
             active()
     except CarpusError as error:
