@@ -5,6 +5,7 @@ from pathlib import Path
 
 from carpus.processes import COMMANDS, MIGRATE
 from carpus.settings import known_settings
+from worker import bundle
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -18,6 +19,14 @@ def settings_table() -> str:
 
 def test_every_setting_is_listed_with_its_default() -> None:
     assert settings_table() in README, settings_table()
+
+
+def test_what_the_card_says_of_the_starter_is_what_the_readme_says() -> None:
+    metrics = bundle.load(bundle.starter_folder()).card.metrics
+    for summary in (metrics.overall, *metrics.by_sex.values()):
+        assert summary.mae_months is not None
+        said = f"{summary.mae_months.value:.1f} ({summary.mae_months.low:.1f} to {summary.mae_months.high:.1f})"
+        assert said in README, said
 
 
 def test_every_process_is_listed_with_its_command() -> None:
