@@ -1,0 +1,31 @@
+"""The shipped starter: what its card claims, and that it does it, on hands drawn on the spot."""
+
+from pathlib import Path
+
+from training import dataset
+from training.dataset import Split
+from training.evaluate import evaluate
+from worker import bundle
+from worker.engines import tensorflow
+
+HELD_OUT = 60  # of the card's 1,000: enough to tell a model that works from one that does not
+
+
+def test_the_card_claims_at_most_12_months_on_a_thousand_held_out_hands() -> None:
+    metrics = bundle.load(bundle.starter_folder()).card.metrics
+    assert metrics.overall.radiographs == 1000
+    for summary in (metrics.overall, *metrics.by_sex.values()):
+        assert summary.mae_months is not None
+        assert 0 < summary.mae_months.low < summary.mae_months.value < summary.mae_months.high <= 12
+
+
+def test_the_starter_does_what_its_card_claims(tmp_path: Path) -> None:
+    shipped = bundle.load(bundle.starter_folder())
+    hands = dataset.subjects(Split.HELD_OUT, HELD_OUT)
+    images = dataset.images(hands, shipped.card.preprocessing, tmp_path, processes=1)
+    engine = tensorflow.load(shipped)
+    measured = evaluate(lambda image, sex: engine.predict(image, sex).bone_age_months, images, hands).overall.mae_months
+    claimed = shipped.card.metrics.overall.mae_months
+    assert measured is not None
+    assert claimed is not None
+    assert measured.low <= claimed.value <= measured.high
