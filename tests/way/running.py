@@ -22,6 +22,24 @@ POLL_SECONDS = 0.1
 SUCCESS = 0x0000
 
 
+def as_sent(datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Return objects as a modality has them: encoded in their transfer syntax."""
+    return [dcmread(BytesIO(file_bytes(dataset))) for dataset in datasets]
+
+
+def send(objects: Sequence[Dataset], port: int) -> list[int]:
+    """Send encoded objects over one association and return the statuses of the answers."""
+    application = AE(ae_title="MODALITY")
+    wanted = {(str(encoded.SOPClassUID), str(encoded.file_meta.TransferSyntaxUID)) for encoded in objects}
+    application.requested_contexts = [build_context(*pair) for pair in sorted(wanted)]
+    association = application.associate("127.0.0.1", port, ae_title="CARPUS")
+    assert association.is_established
+    try:
+        return [association.send_c_store(encoded).Status for encoded in objects]
+    finally:
+        association.release()
+
+
 @dataclass(frozen=True)
 class Way:
     """A running stack, used from outside only: DICOM in, SQL out."""
@@ -30,16 +48,7 @@ class Way:
 
     def send(self, datasets: Sequence[Dataset]) -> list[int]:
         """Send objects over one association and return the statuses that the listener promised."""
-        objects = [dcmread(BytesIO(file_bytes(dataset))) for dataset in datasets]  # as a modality has them: encoded
-        application = AE(ae_title="MODALITY")
-        wanted = {(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects}
-        application.requested_contexts = [build_context(*pair) for pair in sorted(wanted)]
-        association = application.associate("127.0.0.1", self.stack.ports.listener, ae_title="CARPUS")
-        assert association.is_established
-        try:
-            return [association.send_c_store(encoded).Status for encoded in objects]
-        finally:
-            association.release()
+        return send(as_sent(datasets), self.stack.ports.listener)
 
     def sql(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """Ask the database as an analyst would."""

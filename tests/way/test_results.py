@@ -4,13 +4,20 @@ import json
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pydicom import dcmread
 
+from carpus.gather import gather
+from carpus.outgoing import Outgoing
+from carpus.send import Peer, send
 from db.vocabulary import Sex
 from tests.encodings import eight_bit, encoded, twelve_bit_monochrome1
-from tests.objects import hand_radiograph
+from tests.objects import file_bytes, hand_radiograph
 from tests.way.running import SUCCESS, Way
 from training.phantom import draw
 
@@ -41,9 +48,19 @@ def test_a_radiograph_becomes_a_result_with_all_that_an_audit_needs(way: Way) ->
     assert "not for clinical use" in result["model_intended_use"].lower()
 
 
-def test_every_encoding_of_a_radiograph_gives_the_same_bone_age(way: Way) -> None:
-    base = eight_bit(PICTURE)
-    deep = twelve_bit_monochrome1(PICTURE)
+def test_every_encoding_of_a_drawn_hand_gives_the_same_bone_age(way: Way) -> None:
+    _assert_same_bone_age_in_every_encoding(way, PICTURE)
+
+
+@pytest.mark.parametrize("name", ["1381.png", "1437.png", "2859.png"])  # original background, bright, cut off
+def test_every_encoding_of_a_real_radiograph_gives_the_same_bone_age(way: Way, shared_data: Path, name: str) -> None:
+    picture = cv2.imread(str(shared_data / "hand_radiographs" / name), cv2.IMREAD_GRAYSCALE)
+    _assert_same_bone_age_in_every_encoding(way, picture.astype(np.uint16) * 257)
+
+
+def _assert_same_bone_age_in_every_encoding(way: Way, picture: NDArray[np.uint16]) -> None:
+    base = eight_bit(picture)
+    deep = twelve_bit_monochrome1(picture)
     syntaxes = ("RLE", "JPEG lossless", "JPEG-LS", "JPEG 2000", "HTJ2K", "deflated", "implicit")
     sent = [
         base,
@@ -112,6 +129,20 @@ def test_what_cannot_be_read_is_rejected_with_a_reason_and_the_worker_lives_on(w
     after = eight_bit(PICTURE)
     way.send([after])
     assert way.wait_for_ends([after])[0]["state"] == "COMPLETED"
+
+
+def test_a_file_cut_off_on_its_way_is_rejected_with_a_reason(way: Way, tmp_path: Path) -> None:
+    whole = file_bytes(hand_radiograph())
+    cut_off = tmp_path / "cut_off.dcm"
+    cut_off.write_bytes(whole[: len(whole) - 1500])  # in the middle of the pixels
+    peer = Peer("127.0.0.1", way.stack.ports.listener, "CARPUS", "MODALITY")
+    (outgoing,) = gather([cut_off])
+    assert isinstance(outgoing, Outgoing)
+    (outcome,) = send([outgoing], peer)
+    assert outcome.problem is None  # what the sender sent is on disk, and that is what it was promised
+    row = way.wait_for_ends([dcmread(cut_off, stop_before_pixels=True)])[0]
+    assert row["state"] == "REJECTED"
+    assert "cut off" in row["state_reason"]
 
 
 def test_what_is_no_hand_radiograph_is_not_assessed(way: Way) -> None:
