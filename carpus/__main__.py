@@ -1,7 +1,9 @@
 """The operator's command line, ``carpus``. Each command imports what it needs when it is called."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +23,29 @@ app = typer.Typer(
 )
 
 
+def _ae_title(title: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from dicom_listener.settings import AETitle
+
+    try:
+        return TypeAdapter[str](AETitle).validate_python(title)
+    except ValidationError as error:
+        raise typer.BadParameter(f"{title!r} is no AE title: 1 to 16 ASCII characters without a backslash") from error
+
+
 Host = Annotated[str, typer.Option(help="The listener's address.")]
-Port = Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT")]
-Called = Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE")]
-Calling = Annotated[str, typer.Option(help="Our own AE title.")]
+Port = Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT", min=1, max=65535)]
+Called = Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE", callback=_ae_title)]
+Calling = Annotated[str, typer.Option(help="Our own AE title.", callback=_ae_title)]
+
+
+@app.callback()
+def main() -> None:
+    """Let a terminal or log that has no ✓ show a question mark in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @contextmanager
@@ -33,6 +54,11 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except CarpusError as error:
+        typer.echo(f"carpus: {error}", err=True)
+        raise typer.Exit(1) from error
+    except BrokenPipeError:  # whoever read our output has seen enough; Click ends quietly
+        raise
+    except OSError as error:  # a full disk, a closed folder
         typer.echo(f"carpus: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
@@ -109,7 +135,7 @@ def echo(
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help='Such as "select * from result". It can only read.')],
+    query: Annotated[str, typer.Argument(help='One SELECT, such as "select * from result". It can only read.')],
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with all digits.")] = False,
 ) -> None:
     """Query the configured database, else the embedded one, which is started for it if need be."""
@@ -135,7 +161,8 @@ def settings() -> None:
     with _in_one_line():
         from carpus.settings import table
 
-        Console().print(table())
+        console = Console()
+        console.print(table(console.width))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import IO
 
-_LAUNCHER = Path(__file__).with_name("launch.py")
+_LAUNCHER = Path(__file__).resolve().with_name("launch.py")
 
 Child = subprocess.Popen[bytes]
 
@@ -24,6 +24,7 @@ def spawn(
     user: str | None = None,
     reach: Sequence[Path] = (),
     kept_open: Sequence[int] = (),
+    folder: Path | None = None,
 ) -> Child:
     """Start a program in a session of its own, so that Ctrl-C at the terminal reaches this process only.
 
@@ -43,6 +44,8 @@ def spawn(
         Paths the program needs, absolute; looked at only when the user changes.
     kept_open
         File descriptors it inherits.
+    folder
+        Where it runs; None: where we do, or in ``/`` when the user changes, for our folder may be closed to that user.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def spawn(
         stdout=log,
         stderr=subprocess.STDOUT,
         env=dict(environment),
-        cwd="/" if user else None,  # the folder we are in may be closed to that user
+        cwd=folder or ("/" if user else None),
         start_new_session=True,
         pass_fds=kept_open,
     )

@@ -3,7 +3,6 @@
 The radiographs go the whole way that a modality's would: a real association, both queues, the database, and SQL back.
 """
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from carpus import contact_sheet, drawn, findings, followed, gather
+from carpus import contact_sheet, drawn, findings, followed, gather, sql
 from carpus.outgoing import Outgoing, Reference, Unsendable
 from carpus.ports import LOOPBACK
 from carpus.send import Outcome, Peer, send
@@ -110,7 +109,7 @@ class Demonstration:
                 time.sleep(POLL_SECONDS)
 
     def _report(self, ends: Sequence[followed.Followed], stack: Stack) -> None:
-        self._console.print(findings.table(ends))
+        self._console.print(findings.table(ends, self._console.width))
         self._say_all(findings.reasons(ends))
         self._say_all(filter(None, [findings.accuracy(ends), findings.known_before(ends, self._began_at)]))
         self._say_all(findings.models(ends))
@@ -118,7 +117,7 @@ class Demonstration:
         if contact_sheet.write(ends, stack.store, sheet):
             self._say(f"Radiographs with their Grad-CAM overlays: {sheet}")
         self._say(f"Everything else: {stack.home} (logs in {stack.logs})")
-        self._say(f"Query it: {sys.argv[0]} sql '{_EXAMPLE}'")
+        self._say(f"Query it: {sql.command_line(_EXAMPLE)}")
 
     @contextmanager
     def _timed_start(self, stack: Stack) -> Iterator[None]:

@@ -46,5 +46,5 @@ def run(console: Console) -> bool:
 def _found(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except CarpusError as error:  # a malformed setting, said once more where it matters
-        return Finding(check.__name__.replace("_", " "), str(error), "see above")
+    except (CarpusError, OSError) as error:  # such as a malformed setting or a closed folder
+        return Finding(check.__name__.replace("_", " "), str(error), "correct it")

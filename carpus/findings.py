@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from statistics import fmean, median
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from carpus import listing
 from carpus.followed import Followed
 
 _COLUMNS = {
@@ -19,26 +20,34 @@ _COLUMNS = {
     "reference": "reference_bone_age_months",
     "error": "error_months",
 }
+_WORDS = frozenset({"sex", "stage"})
+NARROWEST_TABLE = 80  # characters: with less, the numbers no longer fit
 
 
-def table(followed: Sequence[Followed]) -> Table:
+def table(followed: Sequence[Followed], width: int) -> Table:
     """Lay out one row for each radiograph, ages and errors in months.
 
     Parameters
     ----------
     followed
         The radiographs.
+    width
+        Of the terminal, in characters.
     """
-    laid_out = Table(title="view `result`, ages in months", title_justify="left")
-    laid_out.add_column("radiograph", no_wrap=True)
-    for title in _COLUMNS:
-        laid_out.add_column(title, justify="left" if title in {"sex", "stage"} else "right")
-    for one in followed:
-        if one.is_completed:
-            laid_out.add_row(Text(Path(one.name).name), *(_cell(one.columns[column]) for column in _COLUMNS.values()))
-        else:
-            laid_out.add_row(Text(Path(one.name).name), Text(one.columns["state"]))
+    columns = [Column("radiograph", overflow="fold")]
+    columns += [Column(title, justify="left" if title in _WORDS else "right", overflow="fold") for title in _COLUMNS]
+    laid_out = listing.table(columns, [_row(one) for one in followed], width, NARROWEST_TABLE)
+    laid_out.title = "view `result`, ages in months"
     return laid_out
+
+
+def _row(one: Followed) -> list[Text]:
+    """Return a radiograph's row; where it has no result, its state stands in place of the bone age."""
+    if one.is_completed:
+        cells = [_cell(one.columns[column]) for column in _COLUMNS.values()]
+    else:
+        cells = ["–", one.columns["state"]]
+    return [Text(cell) for cell in (Path(one.name).name, *cells)]
 
 
 def reasons(followed: Sequence[Followed]) -> list[str]:

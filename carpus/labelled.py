@@ -48,14 +48,22 @@ def pictures(folder: Path) -> Iterator[Outgoing | Unsendable]:
     NotSendableError
         Naming the line that does not hold what it must.
     """
-    with (folder / LABELS).open(newline="", encoding="utf-8-sig") as file:  # as spreadsheets write it
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                yield _picture(folder / row["file"], folder, row["sex"], float(row["bone_age_months"]))
-            except (KeyError, TypeError, ValueError) as error:
-                raise NotSendableError(
-                    f"{folder / LABELS}, line {number}: expected file, sex and bone_age_months ({error!r})"
-                ) from error
+    for number, row in _rows(folder / LABELS):
+        try:
+            yield _picture(folder / row["file"], folder, row["sex"], float(row["bone_age_months"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotSendableError(
+                f"{folder / LABELS}, line {number}: expected file, sex and bone_age_months ({error!r})"
+            ) from error
+
+
+def _rows(labels: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with the number of its line."""
+    try:
+        with labels.open(newline="", encoding="utf-8-sig") as file:  # as spreadsheets write it
+            yield from enumerate(csv.DictReader(file), start=2)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise NotSendableError(f"{labels}: expected CSV in UTF-8 ({error})") from error
 
 
 def _picture(path: Path, folder: Path, sex: str, bone_age_months: float) -> Outgoing | Unsendable:

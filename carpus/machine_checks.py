@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from carpus import database, ports
+from carpus import database, up
 from carpus.finding import Finding
 from carpus.settings import StackSettings, known_settings
 from db import settings
@@ -100,16 +100,12 @@ def usual_ports() -> Finding:
     chosen, listener = settings.load(StackSettings), settings.load(ListenerSettings)
     if database.embedded_postgres(chosen.home).port == chosen.postgres_port:
         return Finding("ports", f"in use by the stack that runs in {chosen.home}")
-    wanted = {
-        "CARPUS_LISTENER_PORT": listener.listener_port,
-        "CARPUS_POSTGRES_PORT": chosen.postgres_port,
-        "CARPUS_REDIS_PORT": chosen.redis_port,
-        "CARPUS_FLOWER_PORT": chosen.flower_port,
-    }
-    taken = {name: port for name, port in wanted.items() if not ports.is_free(port)}
-    numbers = ", ".join(map(str, (taken or wanted).values()))
+    wanted = up.wanted(chosen, listener)
+    taken = [place for place in wanted if not place.is_free]
+    numbers = ", ".join(str(place.port) for place in taken or wanted)
     if taken:
-        return Finding("ports", f"taken by another program: {numbers}", f"choose others by {', '.join(taken)}")
+        variables = ", ".join(place.variable for place in taken)
+        return Finding("ports", f"taken by another program: {numbers}", f"choose others by {variables}")
     return Finding("ports", f"free: {numbers}")
 
 

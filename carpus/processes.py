@@ -52,9 +52,13 @@ class Process:
         return self._child.poll() if self._child else None
 
     def start(self) -> None:
-        """Start the child, its output going to the end of the log."""
+        """Start the child in the packages' folder, its output going to the end of the log.
+
+        In the folder we are in, ``python -m`` would take what happens to be called ``db`` or ``worker`` for ours.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._child = child.spawn(command_line(self.name), log, self._environment)
+            self._child = child.spawn(command_line(self.name), log, self._environment, folder=_PACKAGES)
 
     def ask_to_stop(self) -> None:
         """Ask the child to end, without waiting."""

@@ -137,12 +137,19 @@ def _store(association: Association, outgoing: Outgoing) -> Outcome:
         answer = association.send_c_store(loaded)
     except NotSendableError as error:
         return Outcome(outgoing, uid, str(error))
-    except ValueError:
-        syntax = outgoing.transfer_syntax_uid
-        return Outcome(outgoing, uid, f"the listener does not accept {outgoing.sop_class_uid.name} as {syntax.name}")
+    except ValueError as error:
+        return Outcome(outgoing, uid, _unaccepted(association, outgoing) or str(error))
     except (OSError, RuntimeError, AttributeError) as error:  # unreadable, association lost, damaged header
         return Outcome(outgoing, uid, str(error))
     return Outcome(outgoing, uid, _problem(answer))
+
+
+def _unaccepted(association: Association, outgoing: Outgoing) -> str | None:
+    """Return that the listener has not accepted an object's presentation context, or None where it has."""
+    pair = (outgoing.sop_class_uid, outgoing.transfer_syntax_uid)
+    if pair in {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}:
+        return None
+    return f"the listener does not accept {pair[0].name} as {pair[1].name}"
 
 
 def _sop_instance_uid(loaded: Path | Dataset) -> str:

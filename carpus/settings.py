@@ -2,23 +2,26 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from carpus import listing
 from db.settings import PREFIX, Settings, SharedSettings
 from dicom_listener.settings import ListenerSettings
 from worker.settings import FlowerSettings, WorkerSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-_PASSWORD_IN_URL = re.compile(r"(?<=:)[^:/@]*(?=@)")
+# Up to the last @, for a password that was not percent-encoded may hold any character.
+_PASSWORD_IN_URL = re.compile(r"(://[^:]*:).*(?=@)|(password=)[^&]*")
 _HIDDEN = "…"
+NARROWEST_TABLE = 80  # characters: the longest name takes half of it
 
 
 class StackSettings(Settings):
@@ -46,7 +49,9 @@ class Setting:
     def in_force(self) -> str | None:
         """What the environment sets it to, passwords hidden, or None where it does not."""
         value = os.environ.get(self.variable)
-        return _HIDDEN if value and self.is_secret else _PASSWORD_IN_URL.sub(_HIDDEN, value) if value else None
+        if not value:
+            return None
+        return _HIDDEN if self.is_secret else _PASSWORD_IN_URL.sub(rf"\1\2{_HIDDEN}", value)
 
 
 def known_settings() -> Iterator[Setting]:
@@ -58,16 +63,38 @@ def known_settings() -> Iterator[Setting]:
             yield Setting(f"{PREFIX}{name.upper()}", _default(field), field.description or "", is_secret)
 
 
-def table() -> Table:
-    """Lay the settings out for a terminal, with the values in force."""
-    laid_out = Table(caption="`carpus up` and `carpus demo` set by themselves what is required", caption_justify="left")
-    laid_out.add_column("variable", no_wrap=True)
-    laid_out.add_column("value", overflow="fold")
-    laid_out.add_column("meaning", overflow="fold")
-    for setting in known_settings():
-        value = Text(setting.default) if setting.in_force is None else Text(f"{setting.in_force} (set)", style="bold")
-        laid_out.add_row(setting.variable, value, Text(setting.meaning))
+def absolute(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment whose settings mean the same folders to a process that runs in another one.
+
+    Parameters
+    ----------
+    environment
+        Variables and their values. Not changed.
+    """
+    fields = [item for kind in CLASSES for item in kind.model_fields.items()]
+    folders = {f"{PREFIX}{name.upper()}" for name, field in fields if field.annotation is Path}
+    return {
+        name: str(Path(value).absolute()) if name in folders and value else value for name, value in environment.items()
+    }
+
+
+def table(width: int) -> Table:
+    """Lay the settings out, with the values in force.
+
+    Parameters
+    ----------
+    width
+        Of the terminal, in characters.
+    """
+    columns = (Column("variable", no_wrap=True), Column("value", overflow="fold"), Column("meaning", overflow="fold"))
+    rows = [(Text(one.variable), _value(one), Text(one.meaning)) for one in known_settings()]
+    laid_out = listing.table(columns, rows, width, NARROWEST_TABLE)
+    laid_out.caption = "`carpus up` and `carpus demo` set by themselves what is required"
     return laid_out
+
+
+def _value(setting: Setting) -> Text:
+    return Text(setting.default) if setting.in_force is None else Text(f"{setting.in_force} (set)", style="bold")
 
 
 def _default(field: FieldInfo) -> str:

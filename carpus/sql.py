@@ -2,26 +2,37 @@
 
 import csv
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from typing import Any
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from carpus import database
+from carpus import database, listing
 from db.errors import CarpusError
 
 CONNECT_TIMEOUT_SECONDS = 5
 _READ_ONLY = "-c default_transaction_read_only=on -c timezone=UTC"
-_NARROWEST_COLUMN = 6
+ROWS_AT_ONCE = 1_000
+_NARROWEST_COLUMN, _BORDER = 6, 3  # characters
 
 
 class QueryError(CarpusError):
     """The database did not answer or did not like the query; the message is its first line."""
+
+
+def command_line(query: str) -> str:
+    """Return what an operator types to put a query to the embedded database."""
+    # The setting names another database, which would be asked instead.
+    prefix = "env -u CARPUS_DATABASE_URL " if os.environ.get("CARPUS_DATABASE_URL") else ""
+    return f'{prefix}{sys.argv[0]} sql "{query}"'
 
 
 def run(query: str, console: Console, *, as_csv: bool) -> None:
@@ -30,9 +41,9 @@ def run(query: str, console: Console, *, as_csv: bool) -> None:
     Parameters
     ----------
     query
-        SQL; anything that would write is refused by the database.
+        One SELECT.
     console
-        Where a table is printed; CSV goes to standard output.
+        Where a table is printed; CSV goes to standard output, in UTF-8, row by row.
     as_csv
         Whether to print CSV with all digits instead.
 
@@ -41,32 +52,27 @@ def run(query: str, console: Console, *, as_csv: bool) -> None:
     QueryError
         With the database's own words.
     """
-    with database.available() as url:
-        names, rows = fetch(url, query)
-    if not names:
-        console.print("done, without rows")
-    elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_exact(value) for value in row] for row in rows)
-    else:
-        console.print(table(names, rows, console.width))
+    with database.available() as url, answer(url, query) as cursor:
+        names = [column.name for column in cursor.description or ()]
+        if as_csv:
+            _write_csv(names, cursor)
+        else:
+            console.print(table(names, cursor.fetchall(), console.width))
 
 
-def fetch(url: str, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Put a query in a session that can only read.
+@contextmanager
+def answer(url: str, query: str) -> Iterator[psycopg.ServerCursor[tuple[Any, ...]]]:
+    """Put a query that can only read, and yield the cursor over its rows, which stay in the database until asked for.
+
+    PostgreSQL declares a cursor for one SELECT or VALUES and nothing else, and a transaction that is read-only when its
+    first query begins can no longer be made another.
 
     Parameters
     ----------
     url
         The database, as libpq takes it.
     query
-        SQL.
-
-    Returns
-    -------
-    list of str, list of tuple
-        Names of the columns, none for a statement without rows; the rows.
+        One SELECT.
 
     Raises
     ------
@@ -74,11 +80,25 @@ def fetch(url: str, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         With the database's own words.
     """
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, options=_READ_ONLY) as connection:
-            cursor = connection.execute(query.encode())
-            return ([], []) if cursor.description is None else ([c.name for c in cursor.description], cursor.fetchall())
+        with (
+            psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, options=_READ_ONLY) as connection,
+            connection.cursor("answer") as cursor,
+        ):
+            cursor.itersize = ROWS_AT_ONCE
+            cursor.execute(query.encode())
+            yield cursor
     except psycopg.Error as error:
-        raise QueryError(str(error).partition("\n")[0] or type(error).__name__) from error
+        words = str(error).partition("\n")[0] or type(error).__name__
+        hint = " (one SELECT is expected)" if isinstance(error, psycopg.errors.SyntaxError) else ""
+        raise QueryError(words + hint) from error
+
+
+def _write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's: no character may be lost
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_exact(value) for value in row] for row in rows)
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> Table:
@@ -93,14 +113,13 @@ def table(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> Ta
     width
         Of the terminal, in characters.
     """
-    if len(names) * (_NARROWEST_COLUMN + 3) > width:
-        return _records(names, rows)
-    laid_out = Table(caption=_count(rows), caption_justify="left")
+    columns = []
     for position, name in enumerate(names):
         is_number = any(isinstance(row[position], int | float) for row in rows)
-        laid_out.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        laid_out.add_row(*(Text(readable(value)) for value in row))
+        columns.append(Column(Text(name), justify="right" if is_number else "left", overflow="fold"))
+    cells = [[Text(readable(value)) for value in row] for row in rows]
+    laid_out = listing.table(columns, cells, width, narrowest=len(names) * (_NARROWEST_COLUMN + _BORDER))
+    laid_out.caption = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
     return laid_out
 
 
@@ -119,20 +138,6 @@ def readable(value: Any) -> str:
             return json.dumps(value, default=str)
         case _:
             return str(value)
-
-
-def _records(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    laid_out = Table(show_header=False, caption=_count(rows), caption_justify="left")
-    laid_out.add_column(style="bold", no_wrap=True)
-    laid_out.add_column(overflow="fold")
-    for row in rows:
-        for name, value in zip(names, row, strict=True):
-            laid_out.add_row(name, Text(readable(value)), end_section=name == names[-1])
-    return laid_out
-
-
-def _count(rows: Sequence[Any]) -> str:
-    return "1 row" if len(rows) == 1 else f"{len(rows)} rows"
 
 
 def _exact(value: Any) -> Any:

@@ -17,25 +17,28 @@ from carpus.embedded import Postgres, Redis
 from carpus.embedded.server import secret
 from carpus.logs import last_words
 from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
+from carpus.settings import absolute
 from carpus.supervise import StackError, Supervisor
 
 POLL_SECONDS = 0.05
 READY_TIMEOUT_SECONDS = 60.0
+FLOWER_USER = "carpus"
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of a stack."""
+    """The ports of a stack, all on loopback but the listener's, which is on its host."""
 
     postgres: int
     redis: int
     listener: int
     flower: int
+    listener_host: str = ports.LOOPBACK
 
     @classmethod
     def free(cls) -> Self:
         """Choose ports that nobody uses."""
-        return cls(*(ports.free_port() for _ in range(4)))
+        return cls(ports.free_port(), ports.free_port(), ports.free_port(), ports.free_port())
 
 
 class Stack:
@@ -49,7 +52,7 @@ class Stack:
     home
         The folder.
     chosen
-        Where they listen, on loopback.
+        Where they listen.
     say
         Takes a line for the operator.
     most_deaths
@@ -70,16 +73,29 @@ class Stack:
     @property
     def flower_login(self) -> str:
         """Flower's login, as ``user:password``: the setting's, else one made for this folder."""
-        return os.environ.get("CARPUS_FLOWER_LOGIN") or f"carpus:{secret(self.home / 'flower_password')}"
+        return os.environ.get("CARPUS_FLOWER_LOGIN") or f"{FLOWER_USER}:{secret(self._flower_password)}"
+
+    @property
+    def flower_login_place(self) -> str:
+        """Where an operator finds that login, in words."""
+        if os.environ.get("CARPUS_FLOWER_LOGIN"):
+            return "login as CARPUS_FLOWER_LOGIN says"
+        return f"login {FLOWER_USER}, password in {self._flower_password}"
+
+    @property
+    def _flower_password(self) -> Path:
+        return self.home / "flower_password"
 
     def environment(self) -> dict[str, str]:
         """Return the environment that joins the processes to this stack's servers, folder and ports."""
         foreign = {"CARPUS_DATABASE_PASSWORD", "CARPUS_BROKER_PASSWORD"}  # they would override the URLs' own
-        return {name: value for name, value in os.environ.items() if name not in foreign} | {
+        return {name: value for name, value in absolute(os.environ).items() if name not in foreign} | {
+            "CARPUS_HOME": str(self.home),
             "CARPUS_DATABASE_URL": self.postgres.url,
             "CARPUS_BROKER_URL": self.redis.url,
             "CARPUS_SECRETS": str(self.home / "no-secrets"),  # and so would passwords found there
             "CARPUS_STORE": str(self.store),
+            "CARPUS_LISTENER_HOST": self.ports.listener_host,
             "CARPUS_LISTENER_PORT": str(self.ports.listener),
             "CARPUS_FLOWER_LOGIN": self.flower_login,
             "FLOWER_ADDRESS": ports.LOOPBACK,
@@ -119,7 +135,7 @@ class Stack:
         self.processes = {name: Process(name, environment, self.logs / f"{name}.log") for name in SERVICES}
         for process in self.processes.values():
             self._supervisor.start(process)
-        self._wait_for(self.processes[LISTENER], self.ports.listener)
+        self._wait_for(self.processes[LISTENER], self.ports.listener, self.ports.listener_host)
 
     def _end(self) -> None:
         try:
@@ -147,15 +163,19 @@ class Stack:
                 f"the migration of the database failed: {last_words(migration.log)} (log: {migration.log})"
             )
 
-    def _wait_for(self, process: Process, port: int) -> None:
+    def _wait_for(self, process: Process, port: int, host: str) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        while ports.is_free(port):
+        while ports.is_free(port, host):
             if not process.is_alive or time.monotonic() > deadline:
                 raise StackError(f"the {process.name} did not start: {last_words(process.log)} (log: {process.log})")
             time.sleep(POLL_SECONDS)
 
 
 def stop_on_signals() -> None:
-    """Let an orderly stop follow on SIGTERM and on a closed terminal as it does on Ctrl-C: by KeyboardInterrupt."""
+    """Let an orderly stop follow on SIGTERM and on a closed terminal as it does on Ctrl-C: by KeyboardInterrupt.
+
+    A signal that we were started to ignore, as ``nohup`` does with a closed terminal's, stays ignored.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)

@@ -122,5 +122,5 @@ class Supervisor:
         care.due_at, care.started_at = None, now
         try:
             care.member.start()
-        except CarpusError as error:
-            self._say(str(error))
+        except (CarpusError, OSError) as error:  # such as a full disk, which may have room again at the next try
+            self._say(f"{care.member.name} cannot be started: {error}")

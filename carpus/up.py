@@ -6,14 +6,28 @@ from datetime import datetime
 
 from rich.console import Console
 
-from carpus import database, ports
+from carpus import database, ports, sql
+from carpus.ports import Wanted
 from carpus.settings import StackSettings
 from carpus.stack import POLL_SECONDS, Ports, Stack, stop_on_signals
+from carpus.supervise import StackError
 from db import settings
 from dicom_listener.settings import ListenerSettings
 
 # The servers of a stack that was killed a moment ago need as long to leave their ports.
 PATIENCE_SECONDS = 3.0
+_EXAMPLE = "select * from result"
+
+
+def wanted(chosen: StackSettings, listener: ListenerSettings) -> tuple[Wanted, Wanted, Wanted, Wanted]:
+    """Return where the settings want PostgreSQL, Redis, the DICOM listener and Flower."""
+    host = listener.listener_host
+    return (
+        Wanted(chosen.postgres_port, "PostgreSQL", "CARPUS_POSTGRES_PORT"),
+        Wanted(chosen.redis_port, "Redis", "CARPUS_REDIS_PORT"),
+        Wanted(listener.listener_port or ports.free_port(host), "DICOM", "CARPUS_LISTENER_PORT", host),
+        Wanted(chosen.flower_port, "Flower", "CARPUS_FLOWER_PORT"),
+    )
 
 
 def usual_ports(chosen: StackSettings, listener: ListenerSettings) -> Ports:
@@ -21,20 +35,21 @@ def usual_ports(chosen: StackSettings, listener: ListenerSettings) -> Ports:
 
     Raises
     ------
-    carpus.ports.PortTakenError
-        Naming the port that is taken, and the setting that moves it.
+    carpus.ports.PortTakenError, carpus.ports.UnusableAddressError
+        Naming the port that is taken or the address that cannot be had, and the setting that moves it.
+    StackError
+        When it is this folder's own stack that has the port.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    for port, purpose, variable, host in (
-        (listener.listener_port, "DICOM", "CARPUS_LISTENER_PORT", str(listener.listener_host)),
-        (chosen.postgres_port, "PostgreSQL", "CARPUS_POSTGRES_PORT", ports.LOOPBACK),
-        (chosen.redis_port, "Redis", "CARPUS_REDIS_PORT", ports.LOOPBACK),
-        (chosen.flower_port, "Flower", "CARPUS_FLOWER_PORT", ports.LOOPBACK),
-    ):
-        while not ports.is_free(port, host) and time.monotonic() < deadline:
+    places = wanted(chosen, listener)
+    for place in places:
+        while not place.is_free and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        ports.require_free(port, purpose, variable, host)
-    return Ports(chosen.postgres_port, chosen.redis_port, listener.listener_port, chosen.flower_port)
+        if not place.is_free and database.embedded_postgres(chosen.home).is_running:
+            raise StackError(f"Carpus already runs in {chosen.home.resolve()}")
+        place.require_free()
+    postgres, redis, dicom, flower = (place.port for place in places)
+    return Ports(postgres, redis, dicom, flower, listener.listener_host)
 
 
 def run(console: Console) -> None:
@@ -53,12 +68,12 @@ def run(console: Console) -> None:
     stop_on_signals()
     stack = Stack(chosen.home, usual_ports(chosen, listener), say)
     if database.configured_url():
-        say("CARPUS_DATABASE_URL is for processes started by themselves; this stack uses servers of its own")
+        say("CARPUS_DATABASE_URL is not for this stack, which uses servers of its own")
     say(f"starting in {stack.home}")
     with suppress(KeyboardInterrupt), stack:
         say(f"DICOM listener {listener.ae_title} on {listener.listener_host}:{stack.ports.listener}")
-        say(f"Flower on http://{ports.LOOPBACK}:{stack.ports.flower} (login {stack.flower_login})")
-        say('carpus is up; query it by: carpus sql "select * from result"; Ctrl-C stops it')
+        say(f"Flower on http://{ports.LOOPBACK}:{stack.ports.flower} ({stack.flower_login_place})")
+        say(f"carpus is up; query it by: {sql.command_line(_EXAMPLE)}; Ctrl-C stops it")
         try:
             while True:
                 stack.look_after()

@@ -74,6 +74,11 @@ class Postgres(Server):
 
     def _prepare(self) -> None:
         if not self.is_initialised:
+            if self._child is not None:  # it was not stopped, it died; an empty database would hide what is lost
+                raise ServerError(
+                    f"PostgreSQL: the data folder {self._data} is gone while Carpus ran; "
+                    "put it back, or stop Carpus and start it again with an empty database"
+                )
             self._initialise()
         try:
             found = (self._data / "PG_VERSION").read_text().strip()

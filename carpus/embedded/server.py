@@ -55,15 +55,32 @@ class Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, or None when none was started."""
+        """The child's process id, or None when none was started or it was stopped."""
         return self._child.pid if self._child else None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a server runs in this folder, by whomever started.
+
+        Raises
+        ------
+        ServerError
+            When the folder is closed to us.
+        """
+        try:
+            if self.folder.is_dir() and not self._try_lock():
+                return True
+        except OSError as error:
+            raise ServerError(
+                f"{self.name}: cannot use {self.folder} ({error.strerror}): it is another user's; "
+                "become that user, or choose another folder by CARPUS_HOME"
+            ) from error
+        self._unlock()
+        return False
+
     def port_in_use(self) -> int | None:
-        """Return the port of the server that runs in this folder, by whomever started, or None when there is none."""
-        if not self.folder.is_dir():
-            return None
-        if self._try_lock():
-            self._unlock()
+        """Return the port of the server that runs in this folder, or None when there is none; raises as is_running."""
+        if not self.is_running:
             return None
         try:
             return int((self.folder / "port").read_text())
@@ -88,6 +105,9 @@ class Server(ABC):
             self._prepare()
             self._launch()
             self._wait_until_ready()
+        except OSError as error:
+            self.kill()
+            raise ServerError(f"{self.name}: cannot start in {self.folder} ({error})") from error
         except BaseException:
             self.kill()
             raise
@@ -99,6 +119,7 @@ class Server(ABC):
         """End the server in its own orderly way, and free its folder."""
         if self._child:
             child.stop(self._child, self.end_signal, STOP_TIMEOUT_SECONDS)
+            self._child = None
         self._unlock()
 
     def kill(self) -> None:

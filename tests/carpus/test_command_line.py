@@ -1,10 +1,11 @@
+import errno
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from carpus.__main__ import app
-from carpus.settings import known_settings
+from carpus.settings import Setting, known_settings
 
 
 def test_an_error_is_one_line_and_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,10 +24,61 @@ def test_every_setting_has_a_meaning_and_passwords_are_hidden(monkeypatch: pytes
     assert all(setting.meaning and setting.default for setting in known.values())
     assert known["CARPUS_BROKER_URL"].in_force == "redis://:…@127.0.0.1:6379/0"
     assert known["CARPUS_DATABASE_PASSWORD"].in_force == "…"
-    result = CliRunner().invoke(app, ["settings"])
+    result = CliRunner().invoke(app, ["settings"], env={"COLUMNS": "120"})
     assert result.exit_code == 0
     assert "hunter2" not in result.stdout
     assert all(variable in result.stdout for variable in known)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hun/te:r2@127.0.0.1:6379/0", "redis://:…@127.0.0.1:6379/0"),
+        ("postgresql+psycopg://carpus:hun@ter2@db:5432/carpus", "postgresql+psycopg://carpus:…@db:5432/carpus"),
+        ("postgresql+psycopg://carpus@db:5432/carpus", "postgresql+psycopg://carpus@db:5432/carpus"),
+        ("postgresql+psycopg://db/carpus?password=hunter2&a=b", "postgresql+psycopg://db/carpus?password=…&a=b"),
+    ],
+)
+def test_no_character_of_a_password_is_shown(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", url)
+    assert Setting("CARPUS_BROKER_URL", "", "", False).in_force == shown
+
+
+def test_settings_on_a_narrow_terminal_are_one_below_the_other() -> None:
+    said = CliRunner().invoke(app, ["settings"], env={"COLUMNS": "40"}).stdout
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines()]
+    at = cells.index(["variable", "CARPUS_HOME"])
+    assert cells[at + 1 : at + 3] == [["value", ".carpus"], ["meaning", "folder of the one-machine"]]
+
+
+def test_a_terminal_without_the_sign_gets_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carpus.doctor.run", lambda console: console.print("✓ Python") is None)
+    result = CliRunner(charset="latin-1").invoke(app, ["doctor"])
+    assert result.stdout == "? Python\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--called", "SEVENTEEN-LETTERS", "no AE title"),
+        ("--ae-title", "A\\B", "no AE title"),
+        ("--port", "70000", "Invalid value for '--port'"),
+    ],
+)
+@pytest.mark.parametrize("command", [["send", "."], ["echo"]])
+def test_what_nobody_could_be_called_is_refused(command: list[str], option: str, value: str, words: str) -> None:
+    result = CliRunner().invoke(app, [*command, option, value], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_an_operating_systems_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(console: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "log")
+
+    monkeypatch.setattr("carpus.doctor.run", fail)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert (result.exit_code, result.stderr) == (1, "carpus: [Errno 28] No space left on device: 'log'\n")
 
 
 def test_a_folder_without_radiographs_is_said_before_anything_is_started(

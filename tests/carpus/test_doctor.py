@@ -1,10 +1,12 @@
 """The doctor: well where nothing is configured and nothing runs, and exact where something is wrong."""
 
+import errno
 import os
 import shutil
 import socket
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -60,6 +62,36 @@ def test_a_taken_port_is_named_with_its_setting(bare: Path, monkeypatch: pytest.
         monkeypatch.setenv("CARPUS_REDIS_PORT", str(port))
         found = machine_checks.usual_ports()
     assert found == Finding("ports", f"taken by another program: {port}", "choose others by CARPUS_REDIS_PORT")
+
+
+def test_the_listeners_port_is_looked_at_where_it_listens(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_LISTENER_HOST", "127.0.0.2")
+    with socket.create_server(("127.0.0.2", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("CARPUS_LISTENER_PORT", str(port))
+        found = machine_checks.usual_ports()
+    assert found == Finding("ports", f"taken by another program: {port}", "choose others by CARPUS_LISTENER_PORT")
+
+
+def test_another_users_folder_is_a_finding(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "postgres").mkdir(parents=True)
+    monkeypatch.setattr(os, "open", refuse)
+    console = Console(file=StringIO(), width=500)
+    assert not doctor.run(console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]  as above
+    assert f"✗ postgres: PostgreSQL: cannot use {bare / 'postgres'} (Permission denied): it is another user's" in said
+
+
+def test_a_closed_store_is_a_finding(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(doctor, "CHECKS", (machine_checks.store,))
+    console = Console(file=StringIO(), width=500)
+    assert not doctor.run(console)
+    assert console.file.getvalue() == "✗ store: [Errno 13] Permission denied → correct it\n"  # type: ignore[attr-defined]  as above
+
+
+def refuse(*arguments: object, **named: object) -> NoReturn:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_a_full_disk_is_said(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The embedded servers: durable, closed to others, and clear about what is wrong with their folder."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,20 @@ def test_a_folder_of_another_version_is_refused_with_a_cure(tmp_path: Path) -> N
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(ServerError, match=r"was made by version 16, this is 18; move .* away"):
         Postgres(tmp_path, ports.free_port()).start()
+
+
+def test_a_data_folder_that_vanished_from_a_running_server_is_not_made_anew(tmp_path: Path) -> None:
+    running = Postgres(tmp_path / "postgres", ports.free_port())
+    running.start()
+    running.kill()
+    shutil.rmtree(tmp_path / "postgres" / "data")
+    for _ in range(2):
+        with pytest.raises(ServerError, match="is gone while Carpus ran; put it back, or stop Carpus"):
+            running.start()
+    running.stop()
+    running.start()
+    assert running.is_alive
+    running.stop()
 
 
 def test_a_damaged_folder_is_refused_with_what_postgresql_says(tmp_path: Path) -> None:

@@ -56,12 +56,22 @@ def test_what_had_been_sent_before_is_said() -> None:
 
 def test_the_table_has_a_row_for_each_and_says_what_has_no_result() -> None:
     console = Console(file=StringIO(), width=120)
-    console.print(findings.table([completed("a.png", 90), REJECTED]))
+    console.print(findings.table([completed("a.png", 90), REJECTED], console.width))
     assert isinstance(console.file, StringIO)
     rows = [line.replace("│", " ").split() for line in console.file.getvalue().splitlines() if line.startswith("│")]
-    assert rows == [["a.png", "F", "100.0", "100.0", "110.0", "child", "90.0", "10.0"], ["b.dcm", "REJECTED"]]
+    assert rows == [["a.png", "F", "100.0", "100.0", "110.0", "child", "90.0", "10.0"], ["b.dcm", "–", "REJECTED"]]
     assert findings.reasons([completed("a.png", 90), REJECTED]) == ["b.dcm: REJECTED: no pixels"]
     assert findings.models([completed("a.png", 90), REJECTED]) == ["Model starter 1.0.0: Demonstration."]
+
+
+def test_the_table_loses_no_number_on_a_narrow_terminal() -> None:
+    for width in (60, 80):
+        console = Console(file=StringIO(), width=width)
+        console.print(findings.table([completed("a_long_name_of_a_radiograph.png", 90), REJECTED], width))
+        assert isinstance(console.file, StringIO)
+        said = console.file.getvalue()
+        assert "…" not in said
+        assert all(words in said for words in ("bone age", "100.0", "110.0", "child", "90.0", "10.0", "REJECTED"))
 
 
 def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: Path) -> None:

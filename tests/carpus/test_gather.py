@@ -115,6 +115,13 @@ def test_a_label_that_cannot_be_read_names_its_line(tmp_path: Path, line: str) -
         list(gather([tmp_path]))
 
 
+@pytest.mark.parametrize("content", [b"file,sex,bone_age_months\nk\xe9,F,94\n", b"file\n" + bytes(200_000)])
+def test_labels_that_are_no_csv_in_utf_8_are_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(NotSendableError, match=r"labels\.csv: expected CSV in UTF-8 \("):
+        list(gather([tmp_path]))
+
+
 def test_an_unknown_sex_is_not_guessed(tmp_path: Path) -> None:
     write_png(tmp_path, "1377.png")
     (tmp_path / "labels.csv").write_text("file,sex,bone_age_months\n1377.png,male,94\n")

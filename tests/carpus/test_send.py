@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
@@ -118,6 +119,14 @@ def test_a_kind_that_the_listener_does_not_take_is_named_and_the_others_still_go
     refused, stored = send.send(objects, listener.peer)
     assert refused.problem == "the listener does not accept CT Image Storage as Explicit VR Little Endian"
     assert stored.problem is None
+
+
+def test_a_value_that_cannot_be_sent_is_not_laid_to_the_listener(listener: Listener) -> None:
+    def load() -> Dataset:
+        raise ValueError("the value is too long")
+
+    objects = [Outgoing("broken", DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, load)]
+    assert [one.problem for one in send.send(objects, listener.peer)] == ["the value is too long"]
 
 
 def test_more_kinds_than_an_association_can_hold_take_several(listener: Listener) -> None:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from io import StringIO
 from pathlib import Path
 
+import psycopg
 import pytest
 from rich.console import Console
 
 from carpus import embedded, ports, sql
-from carpus.database import available
 from carpus.embedded import ServerError
 from carpus.sql import QueryError, readable
 from tests.conftest import CarpusEnvironment
@@ -47,10 +47,51 @@ def test_csv_has_all_digits_and_empty_for_null(
     assert capsys.readouterr().out == expected
 
 
-@pytest.mark.parametrize("query", ["DELETE FROM radiograph", "COMMIT; DROP TABLE radiograph CASCADE"])
-def test_nothing_can_be_written(carpus_env: CarpusEnvironment, query: str) -> None:
-    with pytest.raises(QueryError, match="in a read-only transaction"):
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM radiograph",
+        "COMMIT; DROP TABLE radiograph CASCADE",
+        "SELECT 1; SET TRANSACTION READ WRITE; CREATE TABLE written (); COMMIT",
+        "SET TRANSACTION READ WRITE",
+        "DO $$ BEGIN SET TRANSACTION READ WRITE; CREATE TABLE written (); END $$",
+        "COPY (SELECT 1) TO PROGRAM 'cat'",
+    ],
+)
+def test_anything_but_one_select_is_refused_even_to_the_superuser(carpus_env: CarpusEnvironment, query: str) -> None:
+    url = carpus_env.servers.postgres.admin_url.replace("+psycopg", "").removesuffix("postgres") + "carpus"
+    with pytest.raises(QueryError, match=r"\(one SELECT is expected\)$"), sql.answer(url, query):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT set_config('transaction_read_only', 'off', false), lo_create(0)", "must be set before any query"),
+        ("SELECT nextval('reference_read_id_seq')", "in a read-only transaction"),
+        ("WITH gone AS (DELETE FROM radiograph RETURNING 1) SELECT * FROM gone", "must not contain data-modifying"),
+    ],
+)
+def test_a_select_cannot_write(carpus_env: CarpusEnvironment, query: str, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
         ask(query)
+
+
+def test_csv_of_many_rows_is_not_held_in_memory(
+    carpus_env: CarpusEnvironment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg.ServerCursor, "fetchall", lambda self: pytest.fail("all at once"))
+    monkeypatch.setattr(sql, "ROWS_AT_ONCE", 2)
+    sql.run("SELECT n FROM generate_series(1, 5) AS n -- five", Console(), as_csv=True)
+    assert capsys.readouterr().out.split() == ["n", "1", "2", "3", "4", "5"]
+
+
+def test_the_hint_asks_the_embedded_database_whatever_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["bin/carpus", "up"])
+    monkeypatch.delenv("CARPUS_DATABASE_URL", raising=False)
+    assert sql.command_line("select 1") == 'bin/carpus sql "select 1"'
+    monkeypatch.setenv("CARPUS_DATABASE_URL", "postgresql+psycopg://elsewhere/carpus")
+    assert sql.command_line("select 1") == 'env -u CARPUS_DATABASE_URL bin/carpus sql "select 1"'
 
 
 def test_the_databases_words_are_one_line(carpus_env: CarpusEnvironment) -> None:
@@ -79,8 +120,8 @@ def test_an_embedded_database_is_started_for_the_question_and_one_that_runs_is_l
     postgres.stop()
     assert "yes" in ask("SELECT 'yes'")
     assert postgres.port_in_use() is None
-    with available() as url, pytest.raises(QueryError, match="boom"):
-        sql.fetch(url, "DO $$ BEGIN RAISE EXCEPTION 'boom'; END $$")
+    with pytest.raises(QueryError, match="division by zero"):
+        ask("SELECT 1 / 0")
     assert postgres.port_in_use() is None
 
 

@@ -1,6 +1,7 @@
 """The whole stack as an operator has it: up, restarting, stopped or killed, and nothing left behind."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,9 +13,11 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
-from carpus import ports, up
-from carpus.processes import COMMANDS, SERVICES, command_line
-from carpus.settings import StackSettings
+from carpus import ports, send, stack, up
+from carpus.embedded import Postgres
+from carpus.processes import COMMANDS, SERVICES, Process, command_line
+from carpus.settings import StackSettings, absolute
+from carpus.supervise import StackError
 from dicom_listener.settings import ListenerSettings
 from tests.carpus.waiting import Seen, descendants, wait_until
 
@@ -28,7 +31,7 @@ def carpus_up(home: Path, **settings: str) -> Iterator[Popen[str]]:
     foreign = {"CARPUS_DATABASE_URL", "CARPUS_BROKER_URL", "CARPUS_STORE"}
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     environment |= chosen | {"CARPUS_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "carpus", "up"]
+    command = [sys.executable, "-P", "-m", "carpus", "up"]  # -P: as the installed command, not from where we are
     with Popen(command, env=environment, stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True) as process:
         yield process
         process.kill()
@@ -48,9 +51,24 @@ def ends(started: list[Seen]) -> None:
     wait_until(lambda: not any(one.is_running for one in started), lambda: [one for one in started if one.is_running])
 
 
-def test_a_killed_process_is_started_again_and_sigterm_stops_everything(tmp_path: Path) -> None:
-    with carpus_up(tmp_path) as process:
-        read_until(process, "carpus is up")
+@pytest.fixture
+def foreign_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder whose packages are called as ours."""
+    for name in ("db", "worker", "dicom_listener"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong package')")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_stack_serves_where_it_is_told_from_any_folder_starts_again_what_was_killed_and_stops_on_sigterm(
+    foreign_folder: Path,
+) -> None:
+    with carpus_up(Path("home"), CARPUS_LISTENER_HOST="127.0.0.2", CARPUS_LISTENER_PORT="0") as process:
+        said = read_until(process, "carpus is up")
+        assert f"login carpus, password in {foreign_folder}/home/flower_password" in said
+        [port] = re.findall(r"DICOM listener CARPUS on 127\.0\.0\.2:(\d+)", said)
+        assert send.echo(send.Peer("127.0.0.2", int(port), "CARPUS", "TEST")) is None
         [flower] = [one for one in descendants(process.pid) if " flower " in one.command]
         os.kill(flower.pid, signal.SIGKILL)
         read_until(process, "flower ended unasked")
@@ -91,6 +109,45 @@ def test_a_taken_port_is_said_with_the_setting_that_moves_it(monkeypatch: pytest
     assert str(caught.value) == expected
 
 
+def test_a_port_taken_by_this_folders_own_stack_is_no_reason_to_choose_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "PATIENCE_SECONDS", 0.0)
+    running = Postgres(tmp_path / "postgres", ports.free_port())
+    running.start()
+    try:
+        chosen = StackSettings(home=tmp_path, postgres_port=running.port)
+        with pytest.raises(StackError, match=f"^Carpus already runs in {tmp_path}$"):
+            up.usual_ports(chosen, ListenerSettings(listener_port=0))
+    finally:
+        running.stop()
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        stack.stop_on_signals()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_log_folder_that_was_moved_away_is_made_again(tmp_path: Path) -> None:
+    process = Process("migrate", {}, tmp_path / "gone" / "migrate.log")
+    process.start()
+    process.kill()
+    assert process.log.exists()
+
+
+def test_relative_folders_mean_the_same_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"CARPUS_BUNDLE": "models/mine", "CARPUS_HOME": "/home", "CARPUS_AE_TITLE": "A", "CARPUS_STORE": ""}
+    assert absolute(given) == given | {"CARPUS_BUNDLE": str(tmp_path / "models" / "mine")}
+
+
 def test_commands_run_with_this_interpreter_from_any_folder(tmp_path: Path) -> None:
     assert command_line("listener") == [sys.executable, "-m", "dicom_listener"]
     assert command_line("read")[:6] == [sys.executable, "-m", "celery", "-A", "worker.app", "worker"]
@@ -100,6 +157,10 @@ def test_commands_run_with_this_interpreter_from_any_folder(tmp_path: Path) -> N
 
 
 def test_make_starts_the_demonstration_without_a_shell_that_would_outlive_it() -> None:
-    plan = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    of_make = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # set when it is make that runs the tests
+    environment = {name: value for name, value in os.environ.items() if name not in of_make}
+    plan = subprocess.run(
+        ["make", "--no-print-directory", "-n", "demo"], cwd=ROOT, env=environment, stdout=PIPE, text=True, check=True
+    ).stdout
     command = plan.splitlines()[-1]
     assert command == ".venv/bin/python -I -S carpus/launch.py - SIGTERM - - .venv/bin/carpus demo"

@@ -93,6 +93,25 @@ def test_a_death_is_said_with_its_last_words_and_log(clock: Clock, member: FakeM
     assert said == [expected]
 
 
+def test_one_that_cannot_be_started_again_is_said_and_tried_once_more(
+    clock: Clock, member: FakeMember, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
+    supervisor.start(member)
+    member.is_alive = False
+    supervisor.look_after()
+    clock.now += 1
+    with monkeypatch.context() as patch:
+        patch.setattr(member, "start", lambda: Path("/proc/none").mkdir())
+        supervisor.look_after()
+    assert said[-1].startswith("read cannot be started: [Errno 2] No such file or directory")
+    supervisor.look_after()
+    clock.now += 2
+    supervisor.look_after()
+    assert events == ["start read"] * 2
+
+
 def test_one_that_dies_too_often_is_given_up(clock: Clock, member: FakeMember) -> None:
     supervisor = Supervisor(lambda line: None, most_deaths=1)
     supervisor.start(member)
