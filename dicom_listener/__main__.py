@@ -43,7 +43,8 @@ def _serve(settings: ListenerSettings, shared: db_settings.SharedSettings, stopp
         listener = serve.start(settings, shared)
     except OSError as error:
         address = f"{settings.listener_host}:{settings.listener_port}"
-        return _complain(f"cannot listen on {address}, see CARPUS_LISTENER_PORT ({error.strerror})", 1)
+        cure = "see CARPUS_LISTENER_HOST and CARPUS_LISTENER_PORT"
+        return _complain(f"cannot listen on {address}, {cure} ({error.strerror})", 1)
     events = log.get(__name__)
     events.info("listening", host=settings.listener_host, port=listener.port, ae_title=settings.ae_title)
     stopping.wait()
