@@ -1,5 +1,6 @@
 """What a child said last, for the one line that tells an operator why it ended."""
 
+import json
 from pathlib import Path
 
 _LINES = 3
@@ -8,7 +9,7 @@ _LONGEST_LINE = 300
 
 
 def last_words(log: Path) -> str:
-    """Return the last lines of a log, joined by slashes.
+    """Return the last lines of a log, joined by slashes; of a JSON line its event.
 
     Parameters
     ----------
@@ -21,4 +22,13 @@ def last_words(log: Path) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         lines = []
-    return " / ".join(line.strip()[:_LONGEST_LINE] for line in lines[-_LINES:] if line.strip()) or "it said nothing"
+    words = (_event(line).strip()[:_LONGEST_LINE] for line in lines[-_LINES:])
+    return " / ".join(filter(None, words)) or "it said nothing"
+
+
+def _event(line: str) -> str:
+    """Return the event of one of our own JSON lines, and any other line as it is."""
+    try:
+        return str(json.loads(line)["event"])
+    except (ValueError, KeyError, TypeError):
+        return line
