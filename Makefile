@@ -57,6 +57,6 @@ $(INSTALLED): locks/all.txt pyproject.toml
 		"none was found. Name one by: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "setting Carpus up in $(VENV), once: two or three minutes and 3 GB"
-	$(PIP) --require-hashes --requirement locks/all.txt
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(WITH_MAKE) $(PIP) --require-hashes --requirement locks/all.txt
+	$(WITH_MAKE) $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

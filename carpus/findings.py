@@ -73,14 +73,14 @@ def accuracy(followed: Sequence[Followed]) -> str | None:
     judged = [one for one in followed if one.error_months is not None]
     if not judged:
         return None
-    error = fmean(abs(one.error_months or 0.0) for one in judged)
-    references = [float(one.columns["reference_bone_age_months"]) for one in judged]
-    middle = median(references)
-    constant = fmean(abs(reference - middle) for reference in references)
-    verdict = "better" if error < constant else "no better"
+    mae_months = fmean(abs(one.error_months or 0.0) for one in judged)
+    references_months = [float(one.columns["reference_bone_age_months"]) for one in judged]
+    median_months = median(references_months)
+    constants_mae_months = fmean(abs(reference - median_months) for reference in references_months)
+    verdict = "better" if mae_months < constants_mae_months else "no better"
     return (
-        f"Mean absolute error {error:.1f} months on {len(judged)} radiographs; the best constant answer "
-        f"({middle:.0f} months for all) gives {constant:.1f}: the model is {verdict} than that."
+        f"Mean absolute error {mae_months:.1f} months on {len(judged)} radiographs; the best constant answer "
+        f"({median_months:.0f} months for all) gives {constants_mae_months:.1f}: the model is {verdict} than that."
     )
 
 

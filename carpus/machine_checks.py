@@ -74,10 +74,13 @@ def variables() -> Finding:
 
 def store() -> Finding:
     """Check that radiographs can be stored and that there is room for them."""
-    folder = Path(os.environ.get("CARPUS_STORE") or settings.load(StackSettings).home / "store").resolve()
+    # The stack has a store of its own; the setting is for processes that are started by themselves.
+    configured = os.environ.get("CARPUS_STORE") if database.configured_url() else None
+    folder = Path(configured or settings.load(StackSettings).home / "store").resolve()
+    variable = "CARPUS_STORE" if configured else "CARPUS_HOME"
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding("store", f"{nearest} is not writable", "allow it, or choose another folder by CARPUS_STORE")
+        return Finding("store", f"{nearest} is not writable", f"allow it, or choose another folder by {variable}")
     free_bytes = shutil.disk_usage(nearest).free
     words = f"{folder}, {free_bytes / _GIGABYTE:.0f} GB free"
     return Finding(

@@ -2,7 +2,6 @@
 
 import psycopg
 import redis
-from alembic.script import ScriptDirectory
 
 from carpus import database
 from carpus.embedded import Redis
@@ -26,9 +25,8 @@ def postgres() -> Finding:
             current = _revisions(connection)
     except (CarpusError, psycopg.Error) as error:
         return Finding("PostgreSQL", str(error).partition("\n")[0], "start it, or correct CARPUS_DATABASE_URL")
-    newest = set(ScriptDirectory.from_config(migrate.configuration(changes_schema=False)).get_heads())
     words = f"version {version} answers, tables at {', '.join(sorted(current)) or 'nothing'}"
-    return Finding("PostgreSQL", words, None if current == newest else "run `python -m db.migrate`")
+    return Finding("PostgreSQL", words, None if current == migrate.newest_revisions() else "run `python -m db.migrate`")
 
 
 def broker() -> Finding:

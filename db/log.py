@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from traceback import format_tb
 from typing import Any
 
 import structlog
+
+from db.errors import CarpusError
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
@@ -28,7 +31,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_describe),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -48,6 +51,17 @@ def configure(process: str, level: int = logging.INFO) -> None:
     # pydicom warns of odd values by quoting them, and they may be a patient's; its import resets its logger's level.
     handler.addFilter(lambda record: record.name != "pydicom" or record.levelno >= logging.ERROR)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def _describe(exc_info: structlog.typing.ExcInfo) -> str:
+    """Return kind and place of an exception and its causes; words only of our own, for others quote values."""
+    lines: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        words = f": {error}" if isinstance(error, CarpusError) else ""
+        lines += [f"{type(error).__module__}.{type(error).__qualname__}{words}", *format_tb(error.__traceback__)]
+        error = error.__cause__ or error.__context__
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def get(name: str) -> Any:

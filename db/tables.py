@@ -33,6 +33,8 @@ NAMING = {
 MAX_BONE_AGE_MONTHS = 300  # far above a mature hand (228); a network's answer is clipped to it
 MAX_CHRONOLOGICAL_AGE_MONTHS = 1560  # 130 years
 _ENDS = ", ".join(f"'{state}'" for state in State if state.is_end)
+_SHA256 = "'^[0-9a-f]{64}$'"
+_NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
 _UID = "'^[0-9]+([.][0-9]+)*$'"  # PS3.5 section 9.1
 
 
@@ -105,6 +107,9 @@ class Radiograph(Base):
         CheckConstraint("size_bytes > 0", name="size_bytes"),
         CheckConstraint("attempts >= 0", name="attempts"),
         CheckConstraint("reads >= 0", name="reads"),
+        CheckConstraint("read_ms >= 0", name="read_ms"),
+        CheckConstraint(f"sha256 ~ {_SHA256}", name="sha256"),
+        CheckConstraint(f"standard_sha256 ~ {_SHA256}", name="standard_sha256"),
         CheckConstraint(f"(due_at IS NULL) = (state IN ({_ENDS}))", name="due_at"),
         CheckConstraint(f"(ended_at IS NOT NULL) = (state IN ({_ENDS}))", name="ended_at"),
         CheckConstraint(
@@ -134,6 +139,8 @@ class ModelVersion(Base):
     sha256: Mapped[str] = mapped_column(unique=True)
     card: Mapped[dict[str, Any]]
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (CheckConstraint(f"sha256 ~ {_SHA256}", name="sha256"),)
 
 
 class Assessment(Base):
@@ -175,6 +182,7 @@ class Assessment(Base):
         CheckConstraint(
             "(chronological_age_months IS NULL) = (chronological_age_source IS NULL)", name="age_has_source"
         ),
+        *(CheckConstraint(f"{column} >= 0", name=column) for column in _NOT_NEGATIVE),
         _one_of("stage", Stage),
         _one_of("chronological_age_source", AgeSource),
         _between("bone_age_months", 0, MAX_BONE_AGE_MONTHS),

@@ -163,7 +163,7 @@ def _side_view(header: Dataset) -> str | None:
 
 def _too_old(chronological_age_months: float | None) -> str | None:
     if chronological_age_months is not None and chronological_age_months > MAX_AGE_MONTHS:
-        return f"the patient is over {MAX_AGE_MONTHS // 12} years old by the dates of the object: growth has ended"
+        return f"the patient's age at acquisition is over {MAX_AGE_MONTHS // 12} years: growth has ended"
     return None
 
 

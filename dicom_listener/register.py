@@ -6,7 +6,6 @@ which comes by for whatever this thread could not do.
 
 import queue
 import threading
-import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -119,8 +118,7 @@ class Registrar:
         if path not in self._told:
             self._told.add(path)
             # The error's own words may quote a row with patient data, so that only its kind and place are logged.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("registration_failed", file=path.name, error=type(error).__name__, traceback=where)
+            _log.error("registration_failed", file=path.name, exc_info=error)
 
     def _record(self, path: Path) -> int | None:
         """Link the file among the objects, commit its row, and unlink it from the inbox, in this order."""

@@ -12,6 +12,7 @@ from pydicom import Dataset
 from pydicom.config import logger as pydicom_logger
 
 from db import log
+from db.errors import TransientError
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -46,3 +47,20 @@ def test_what_pydicom_warns_of_is_not_logged(lines: Lines) -> None:
     pydicom_logger.warning("Invalid value for VR DA: 'DOE^JANE'")
     pydicom_logger.error("something worse")
     assert [line["event"] for line in lines()] == ["something worse"]
+
+
+def test_an_exception_is_logged_by_kind_and_place_without_its_words(lines: Lines) -> None:
+    log.configure("worker")
+    name = "^".join(("DOE", "JANE"))  # not written out, since the log does quote lines of code
+    try:
+        try:
+            raise ValueError(f"Failing row contains ({name})")
+        except ValueError as error:
+            raise TransientError("the database did not answer") from error
+    except TransientError:
+        log.get("somewhere").exception("step_failed")
+    (line,) = lines()
+    assert name not in str(line)
+    assert "builtins.ValueError" in line["exception"]
+    assert "db.errors.TransientError: the database did not answer" in line["exception"]
+    assert "test_log.py" in line["exception"]

@@ -12,9 +12,11 @@ from db.states import Claim
 from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
+from worker.estimate import estimate
 from worker.explain import explain
 from worker.preprocess import encode_sex, preprocess
-from worker.record import Timings, record
+from worker.record import Finding, Timings, record
+from worker.stage import stage_of
 
 
 def assess(claim: Claim, active: Active) -> None:
@@ -35,10 +37,6 @@ def assess(claim: Claim, active: Active) -> None:
     sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)
     predictions = active.engine.predict(image[np.newaxis], sex)
     predicted = perf_counter()
-    record(
-        claim,
-        active,
-        predictions,
-        explain(predictions.heat_map[0]),
-        Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000),
-    )
+    estimated = estimate(predictions)
+    timings = Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000)
+    record(claim, active, Finding(estimated, stage_of(estimated), explain(predictions.heat_map[0]), timings))

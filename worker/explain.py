@@ -41,9 +41,9 @@ def explain(heat_map: NDArray[np.float32]) -> HeatMap:
     heat_map
         (rows, columns) float32 ≥ 0, as an engine gives it. Not changed.
     """
-    peak = float(heat_map.max())
-    grid = heat_map / np.float32(peak) if peak > 0 else np.zeros_like(heat_map)
-    return HeatMap(grid.astype(np.float32), peak)
+    peak_months = float(heat_map.max())
+    grid = heat_map / np.float32(peak_months) if peak_months > 0 else np.zeros_like(heat_map)
+    return HeatMap(grid.astype(np.float32), peak_months)
 
 
 def over_radiograph(grid: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import states
 from db.session import transaction
 from db.states import Claim
-from db.tables import MAX_BONE_AGE_MONTHS, Assessment, Radiograph
+from db.tables import Assessment, Radiograph
 from db.vocabulary import Sex, Stage
 from worker.active import Active, model_version_id
-from worker.engines import Predictions
+from worker.estimate import Estimate
 from worker.explain import HeatMap
-from worker.stage import stage, stage_under_both
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,30 @@ class Timings:
     predict_ms: float
 
 
-def record(claim: Claim, active: Active, predictions: Predictions, heat_map: HeatMap, timings: Timings) -> None:
+@dataclass(frozen=True)
+class Finding:
+    """What is stored of one assessment."""
+
+    estimate: Estimate
+    stage: Stage | None
+    heat_map: HeatMap
+    timings: Timings
+
+
+def record(claim: Claim, active: Active, finding: Finding) -> None:
     """Store one assessment and end the radiograph as ``COMPLETED``, both or neither.
 
     Written twice for the same radiograph and model version, the first stands, and is the current one again. A
     radiograph that a later revision has superseded in the meantime gets its assessment, marked superseded.
+
+    Parameters
+    ----------
+    claim
+        The radiograph, claimed for assessing.
+    active
+        The model that assessed.
+    finding
+        What it found.
 
     Raises
     ------
@@ -43,7 +60,6 @@ def record(claim: Claim, active: Active, predictions: Predictions, heat_map: Hea
     LapsedClaimError
         When the radiograph has gone on without this worker; nothing was written.
     """
-    columns = _estimates(claim.radiograph, active.bundle.card.takes_sex, predictions)
     with transaction() as session:
         started = perf_counter()
         model = model_version_id(session, active.bundle)
@@ -65,15 +81,17 @@ def record(claim: Claim, active: Active, predictions: Predictions, heat_map: Hea
             .values(
                 radiograph_id=claim.radiograph.id,
                 model_version_id=model,
-                heat_map=heat_map.grid.tolist(),
-                heat_map_peak_months=heat_map.peak_months,
+                stage=finding.stage,
+                heat_map=finding.heat_map.grid.tolist(),
+                heat_map_peak_months=finding.heat_map.peak_months,
                 queue_ms=claim.waited_ms,
-                preprocess_ms=timings.preprocess_ms,
-                predict_ms=timings.predict_ms,
+                preprocess_ms=finding.timings.preprocess_ms,
+                predict_ms=finding.timings.predict_ms,
                 record_ms=(perf_counter() - started) * 1000,
                 engine=active.engine_name,
                 superseded_at=superseded_at,
-                **columns,
+                **_months(finding.estimate),
+                **_facts(claim.radiograph, active.bundle.card.takes_sex),
             )
             .on_conflict_do_update(
                 index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
@@ -81,31 +99,21 @@ def record(claim: Claim, active: Active, predictions: Predictions, heat_map: Hea
         )
 
 
-def _estimates(radiograph: Radiograph, takes_sex: bool, predictions: Predictions) -> dict[str, Any]:
-    sex = Sex(radiograph.patient_sex)
-    is_sex_used = takes_sex and sex.is_known
-    headline = _months(predictions.bone_age_months)
-    if_female = _months(predictions.bone_age_if_female_months)
-    if_male = _months(predictions.bone_age_if_male_months)
+def _months(estimate: Estimate) -> dict[str, Any]:
     return {
-        "sex_used": sex if is_sex_used else None,
-        "sex_source": "PatientSex" if is_sex_used else None,
-        "bone_age_months": headline,
-        "bone_age_if_female_months": if_female,
-        "bone_age_if_male_months": if_male,
-        "stage": _stage(headline, if_female, if_male),
-        "chronological_age_months": radiograph.chronological_age_months,
-        "chronological_age_source": radiograph.chronological_age_source,
+        "bone_age_months": estimate.bone_age_months,
+        "bone_age_if_female_months": estimate.if_female_months,
+        "bone_age_if_male_months": estimate.if_male_months,
     }
 
 
-def _stage(headline: float | None, if_female: float | None, if_male: float | None) -> Stage | None:
-    if headline is not None:
-        return stage(headline)
-    return None if if_female is None or if_male is None else stage_under_both(if_female, if_male)
-
-
-def _months(estimate: np.ndarray[Any, np.dtype[np.float32]]) -> float | None:
-    """Return the first of a batch of estimates, clipped to the range that a bone age can have; NaN is None."""
-    months = float(estimate[0])
-    return None if np.isnan(months) else float(np.clip(months, 0, MAX_BONE_AGE_MONTHS))
+def _facts(radiograph: Radiograph, takes_sex: bool) -> dict[str, Any]:
+    """Return what a gender audit asks for beside the estimates."""
+    sex = Sex(radiograph.patient_sex)
+    is_sex_used = takes_sex and sex.is_known
+    return {
+        "sex_used": sex if is_sex_used else None,
+        "sex_source": "PatientSex" if is_sex_used else None,
+        "chronological_age_months": radiograph.chronological_age_months,
+        "chronological_age_source": radiograph.chronological_age_source,
+    }

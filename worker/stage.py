@@ -6,6 +6,7 @@ Before it: an engine of ``worker.engines`` estimated the bone age. After it: ``w
 from math import isnan
 
 from db.vocabulary import Stage
+from worker.estimate import Estimate
 
 # The stages of the published systems that Carpus reproduces: child under 10 years, adult from 18 years of bone age.
 ADOLESCENT_FROM_MONTHS = 120
@@ -37,13 +38,22 @@ def stage(bone_age_months: float) -> Stage:
     return Stage.ADOLESCENT if bone_age_months < ADULT_FROM_MONTHS else Stage.ADULT
 
 
-def stage_under_both(if_female_months: float, if_male_months: float) -> Stage | None:
-    """Return the stage of a radiograph whose sex is unknown: the one that both estimates give, else None.
+def stage_of(estimated: Estimate) -> Stage | None:
+    """Return the stage of a radiograph.
 
     Parameters
     ----------
-    if_female_months, if_male_months
-        Bone age in months under either sex; not NaN.
+    estimated
+        Its bone age.
+
+    Returns
+    -------
+    Stage or None
+        That of the bone age; where there is none, the one that both sexes' estimates give, else None.
     """
-    if_female = stage(if_female_months)
-    return if_female if if_female is stage(if_male_months) else None
+    if estimated.bone_age_months is not None:
+        return stage(estimated.bone_age_months)
+    if estimated.if_female_months is None or estimated.if_male_months is None:
+        return None
+    if_female = stage(estimated.if_female_months)
+    return if_female if if_female is stage(estimated.if_male_months) else None

@@ -1,7 +1,7 @@
 """The border between the queue and the work: claim the row, do the step, and answer for whatever happens.
 
-A task does no more than call :func:`perform`. This is the only place in the worker with a broad ``except``: whatever a
-step raises, the radiograph ends in a state that says why, and the worker lives on.
+A task does no more than call :func:`perform`. Whatever a step raises, the radiograph ends in a state that says why, and
+the worker lives on.
 """
 
 from collections.abc import Callable

@@ -12,6 +12,7 @@ SELECT
     r.patient_sex,
     a.chronological_age_months,
     a.chronological_age_source,
+    a.chronological_age_source = 'PatientAge' AS is_chronological_age_imprecise,
     a.bone_age_months,
     a.stage,
     a.sex_used,

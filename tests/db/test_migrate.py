@@ -1,6 +1,7 @@
 """Migrations go up, down and up again, and the views are what their files say."""
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
 from db import migrate, views
@@ -16,7 +17,6 @@ def _views() -> set[str]:
 
 def test_tables_in_code_are_the_tables_in_the_database(carpus_env: CarpusEnvironment) -> None:
     migrate.check()
-    assert migrate.is_current()
 
 
 def test_going_down_and_up_again_leaves_the_same_tables_and_views(carpus_env: CarpusEnvironment) -> None:
@@ -25,7 +25,8 @@ def test_going_down_and_up_again_leaves_the_same_tables_and_views(carpus_env: Ca
     try:
         assert _views() == set()
         assert inspect(engine()).get_table_names() == ["alembic_version"]
-        assert not migrate.is_current()
+        with pytest.raises(CommandError, match="Target database is not up to date"):
+            migrate.check()
     finally:
         migrate.upgrade()
     migrate.check()
@@ -86,7 +87,7 @@ def test_somebody_elses_view_on_ours_stops_the_migration_with_a_reason(carpus_en
     try:
         with pytest.raises(PermanentError, match="cannot drop view result because other objects depend on it"):
             migrate.downgrade("base")
-        assert migrate.is_current()
+        assert _views() == {*views.definitions(), "Their View"}
     finally:
         with engine().connect() as connection, connection.begin():
             connection.execute(text('DROP VIEW "Their View"'))

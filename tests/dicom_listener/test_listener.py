@@ -19,6 +19,7 @@ from db.vocabulary import State
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.conftest import Running, messages, poll, registered, rows
 from tests.objects import hand_radiograph
+from tests.rows import add_assessment, add_model_version
 
 
 def test_an_echo_is_answered(listener: Running) -> None:
@@ -83,15 +84,7 @@ def test_other_bytes_under_the_same_uid_are_a_revision_and_supersede_the_earlier
     listener.send(wrong)
     (first,) = registered(1)
     with transaction() as session:
-        session.execute(text("INSERT INTO model_version (name, version, sha256, card) VALUES ('m', '1', 'x', '{}')"))
-        session.execute(
-            text(
-                "INSERT INTO assessment (radiograph_id, model_version_id, heat_map, heat_map_peak_months, queue_ms,"
-                " preprocess_ms, predict_ms, record_ms, engine)"
-                " SELECT :id, id, '{{0}}', 0, 0, 0, 0, 0, 'test' FROM model_version"
-            ),
-            {"id": first.id},
-        )
+        add_assessment(session, first.id, add_model_version(session))
     listener.send(hand_radiograph(SOPInstanceUID=wrong.SOPInstanceUID, PatientSex="F"))
     earlier, later = registered(2)
     assert [(row.revision, row.patient_sex) for row in (earlier, later)] == [(1, "M"), (2, "F")]

@@ -14,5 +14,7 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
         patch.setenv("CARPUS_SWEEP_SECONDS", "0.5")
         patch.setenv("CARPUS_REPUBLISH_SECONDS", "2")
         patch.setenv("CARPUS_RETRY_SECONDS", "1")
+        patch.setenv("CARPUS_READ_SECONDS", "5")
+        patch.setenv("CARPUS_ASSESS_LEASE_SECONDS", "5")
         with Stack(tmp_path_factory.mktemp("way"), Ports.free(), print) as stack:
             yield Way(stack)

@@ -35,3 +35,12 @@ def test_ten_sent_while_postgresql_is_stopped_and_twenty_queued_in_a_redis_that_
     )
     assert assessments == [{"n": 30}]
     assert list((stack.store / "inbox").iterdir()) == []
+
+
+def test_workers_killed_in_full_work_lose_nothing_and_double_nothing(way: Way) -> None:
+    sent = [eight_bit(PICTURE) for _ in range(12)]
+    assert way.send(sent) == [SUCCESS] * 12
+    for name in ("read", "assess"):
+        way.stack.processes[name].kill()  # with messages taken and not acknowledged
+    assert [row["state"] for row in way.wait_for_ends(sent)] == ["COMPLETED"] * 12
+    assert len(way.results(sent)) == 12

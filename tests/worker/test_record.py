@@ -16,8 +16,10 @@ from tests.rows import add_assessment, add_model_version, add_radiograph
 from worker.active import Active, model_version_id
 from worker.bundle import Bundle
 from worker.engines import Engine, Float32, Predictions
+from worker.estimate import estimate
 from worker.explain import HeatMap
-from worker.record import Timings, record
+from worker.record import Finding, Timings, record
+from worker.stage import stage_of
 
 pytestmark = pytest.mark.usefixtures("carpus_env")
 
@@ -39,10 +41,11 @@ def _active(takes_sex: bool = True, digest: str = "a" * 64) -> Active:
     return Active(Bundle(Path(), card().model_copy(update={"takes_sex": takes_sex}), digest), engine, "test")
 
 
-def _predictions(headline: float, if_female: float, if_male: float) -> Predictions:
-    one = np.zeros((1, 1, 1), np.float32)
+def _record(claim: Claim, active: Active, headline: float, if_female: float, if_male: float) -> None:
     months = (np.array([value], np.float32) for value in (headline, if_female, if_male))
-    return Predictions(*months, heat_map=one, embedding=one[0])
+    unused = np.zeros((1, 1, 1), np.float32)
+    estimated = estimate(Predictions(*months, heat_map=unused, embedding=unused[0]))
+    record(claim, active, Finding(estimated, stage_of(estimated), HEAT_MAP, TIMINGS))
 
 
 def _claimed(**columns: object) -> Claim:
@@ -60,7 +63,7 @@ def _assessments() -> list[Assessment]:
 
 def test_an_assessment_holds_what_a_gender_audit_needs() -> None:
     claim = _claimed(patient_sex="M", chronological_age_months=130.0, chronological_age_source=AgeSource.PATIENT_AGE)
-    record(claim, _active(), _predictions(125.0, 110.0, 125.0), HEAT_MAP, TIMINGS)
+    _record(claim, _active(), 125.0, 110.0, 125.0)
     (row,) = _assessments()
     assert (row.sex_used, row.sex_source, row.stage) == (Sex.MALE, "PatientSex", Stage.ADOLESCENT)
     assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (125.0, 110.0, 125.0)
@@ -71,19 +74,19 @@ def test_an_assessment_holds_what_a_gender_audit_needs() -> None:
 
 @pytest.mark.parametrize(("if_male", "stage"), [(119.0, Stage.CHILD), (121.0, None)])
 def test_an_unknown_sex_has_no_headline_and_a_stage_only_by_agreement(if_male: float, stage: Stage | None) -> None:
-    record(_claimed(patient_sex="other"), _active(), _predictions(NAN, 100.0, if_male), HEAT_MAP, TIMINGS)
+    _record(_claimed(patient_sex="other"), _active(), NAN, 100.0, if_male)
     (row,) = _assessments()
     assert (row.sex_used, row.sex_source, row.bone_age_months, row.stage) == (None, None, None, stage)
 
 
 def test_a_network_without_sex_input_gives_its_number_whatever_the_sex() -> None:
-    record(_claimed(patient_sex="missing"), _active(takes_sex=False), _predictions(90.0, 90.0, 90.0), HEAT_MAP, TIMINGS)
+    _record(_claimed(patient_sex="missing"), _active(takes_sex=False), 90.0, 90.0, 90.0)
     (row,) = _assessments()
     assert (row.sex_used, row.bone_age_months, row.stage) == (None, 90.0, Stage.CHILD)
 
 
 def test_estimates_are_clipped_to_what_a_bone_age_can_be() -> None:
-    record(_claimed(patient_sex="F"), _active(), _predictions(-4.0, -4.0, 301.0), HEAT_MAP, TIMINGS)
+    _record(_claimed(patient_sex="F"), _active(), -4.0, -4.0, 301.0)
     (row,) = _assessments()
     assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (0.0, 0.0, 300.0)
 
@@ -93,7 +96,7 @@ def test_a_worker_whose_claim_lapsed_writes_no_assessment() -> None:
     with transaction() as session:
         session.execute(update(Radiograph).values(attempts=2))
     with pytest.raises(LapsedClaimError):
-        record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+        _record(claim, _active(), 90.0, 90.0, 95.0)
     assert _assessments() == []
 
 
@@ -101,7 +104,7 @@ def test_an_assessment_of_a_revision_superseded_meanwhile_is_marked_superseded()
     claim = _claimed(patient_sex="F")
     with transaction() as session:
         session.execute(update(Radiograph).values(superseded_at=func.now()))
-    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    _record(claim, _active(), 90.0, 90.0, 95.0)
     (row,) = _assessments()
     assert row.superseded_at is not None
 
@@ -110,7 +113,7 @@ def test_a_model_version_whose_commit_failed_is_not_taken_for_known() -> None:
     with pytest.raises(ZeroDivisionError), transaction() as session:
         assert model_version_id(session, _active().bundle) is not None
         raise ZeroDivisionError
-    record(_claimed(patient_sex="F"), _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    _record(_claimed(patient_sex="F"), _active(), 90.0, 90.0, 95.0)
     assert len(_assessments()) == 1
 
 
@@ -118,7 +121,7 @@ def test_a_later_model_version_supersedes_the_earlier_one() -> None:
     claim = _claimed(patient_sex="F")
     with transaction() as session:
         add_assessment(session, claim.radiograph.id, add_model_version(session), bone_age_months=80.0)
-    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    _record(claim, _active(), 90.0, 90.0, 95.0)
     earlier, later = _assessments()
     assert earlier.superseded_at is not None
     assert (later.superseded_at, later.bone_age_months) == (None, 90.0)
@@ -126,9 +129,9 @@ def test_a_later_model_version_supersedes_the_earlier_one() -> None:
 
 def test_written_twice_for_the_same_model_version_the_first_stands() -> None:
     claim = _claimed(patient_sex="F")
-    record(claim, _active(), _predictions(90.0, 90.0, 95.0), HEAT_MAP, TIMINGS)
+    _record(claim, _active(), 90.0, 90.0, 95.0)
     with transaction() as session:
         session.execute(update(Radiograph).values(state=State.ASSESSING, attempts=1, due_at=func.now(), ended_at=None))
-    record(claim, _active(), _predictions(50.0, 50.0, 55.0), HEAT_MAP, TIMINGS)
+    _record(claim, _active(), 50.0, 50.0, 55.0)
     (row,) = _assessments()
     assert row.bone_age_months == 90.0

@@ -3,7 +3,8 @@
 import pytest
 
 from db.vocabulary import Stage
-from worker.stage import stage, stage_under_both
+from worker.estimate import Estimate
+from worker.stage import stage, stage_of
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,11 @@ def test_no_number_has_no_stage() -> None:
         stage(float("nan"))
 
 
+def test_a_known_sex_has_the_stage_of_its_bone_age() -> None:
+    assert stage_of(Estimate(121.0, 100.0, 121.0)) is Stage.ADOLESCENT
+
+
 def test_unknown_sex_has_a_stage_only_where_both_estimates_agree() -> None:
-    assert stage_under_both(100.0, 119.0) is Stage.CHILD
-    assert stage_under_both(115.0, 125.0) is None
+    assert stage_of(Estimate(None, 100.0, 119.0)) is Stage.CHILD
+    assert stage_of(Estimate(None, 115.0, 125.0)) is None
+    assert stage_of(Estimate(None, None, None)) is None

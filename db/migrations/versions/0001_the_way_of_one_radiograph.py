@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column(
             "registered_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_model_version_sha256")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_version")),
         sa.UniqueConstraint("sha256", name=op.f("uq_model_version_sha256")),
     )
@@ -115,10 +116,12 @@ def upgrade() -> None:
             name=op.f("ck_radiograph_chronological_age_source"),
         ),
         sa.CheckConstraint("patient_sex IN ('M', 'F', 'other', 'missing')", name=op.f("ck_radiograph_patient_sex")),
+        sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_radiograph_sha256")),
         sa.CheckConstraint(
             "sop_instance_uid ~ '^[0-9]+([.][0-9]+)*$' AND length(sop_instance_uid) <= 64",
             name=op.f("ck_radiograph_sop_instance_uid"),
         ),
+        sa.CheckConstraint("standard_sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_radiograph_standard_sha256")),
         sa.CheckConstraint(
             "state IN ('RECEIVED', 'READING', 'READ', 'ASSESSING', 'COMPLETED', 'NOT_APPLICABLE', 'REJECTED', 'FAILED')",
             name=op.f("ck_radiograph_state"),
@@ -131,6 +134,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "chronological_age_months BETWEEN 0 AND 1560", name=op.f("ck_radiograph_chronological_age_months")
         ),
+        sa.CheckConstraint("read_ms >= 0", name=op.f("ck_radiograph_read_ms")),
         sa.CheckConstraint("reads >= 0", name=op.f("ck_radiograph_reads")),
         sa.CheckConstraint("revision >= 1", name=op.f("ck_radiograph_revision")),
         sa.CheckConstraint("size_bytes > 0", name=op.f("ck_radiograph_size_bytes")),
@@ -219,6 +223,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "chronological_age_months BETWEEN 0 AND 1560", name=op.f("ck_assessment_chronological_age_months")
         ),
+        sa.CheckConstraint("heat_map_peak_months >= 0", name=op.f("ck_assessment_heat_map_peak_months")),
+        sa.CheckConstraint("predict_ms >= 0", name=op.f("ck_assessment_predict_ms")),
+        sa.CheckConstraint("preprocess_ms >= 0", name=op.f("ck_assessment_preprocess_ms")),
+        sa.CheckConstraint("queue_ms >= 0", name=op.f("ck_assessment_queue_ms")),
+        sa.CheckConstraint("record_ms >= 0", name=op.f("ck_assessment_record_ms")),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_version.id"], name=op.f("fk_assessment_model_version_id")
         ),
