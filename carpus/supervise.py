@@ -114,9 +114,9 @@ class Supervisor:
         words = f"{care.member.name} ended unasked: {last_words(care.member.log)} (log: {care.member.log})"
         if self._most_deaths is not None and care.deaths > self._most_deaths:
             raise StackError(words)
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (care.deaths - 1), LONGEST_PAUSE_SECONDS)
-        care.due_at = now + pause
-        self._say(f"{words}; starting it again in {pause:.0f} s")
+        pause_seconds = min(FIRST_PAUSE_SECONDS * 2 ** (care.deaths - 1), LONGEST_PAUSE_SECONDS)
+        care.due_at = now + pause_seconds
+        self._say(f"{words}; starting it again in {pause_seconds:.0f} s")
 
     def _start_again(self, care: _Care, now: float) -> None:
         care.due_at, care.started_at = None, now

@@ -97,6 +97,15 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
 def finish(session: Session, held: Claim, **columns: Any) -> None:
     """Move a claimed radiograph on to its step's next state, writing what the step found out.
 
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+    columns
+        Of ``radiograph``, by name.
+
     Raises
     ------
     LapsedClaimError
@@ -113,6 +122,15 @@ def finish(session: Session, held: Claim, **columns: Any) -> None:
 def reject(session: Session, held: Claim, reason: str) -> None:
     """End a claimed radiograph as ``REJECTED`` for a permanent reason.
 
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+    reason
+        What is wrong and what to do, without patient data.
+
     Raises
     ------
     LapsedClaimError
@@ -123,6 +141,17 @@ def reject(session: Session, held: Claim, reason: str) -> None:
 
 def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float) -> State:
     """Put a claimed radiograph back to wait for its next attempt, or end it as ``FAILED`` after the last.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+    reason
+        What failed, without patient data.
+    delay_seconds
+        How long it waits at least.
 
     Returns
     -------
@@ -143,6 +172,15 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
 
 def read_again(session: Session, held: Claim, reason: str) -> None:
     """Put a claimed radiograph back to be read, for what reading made is gone; only as often as there are attempts.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+    reason
+        What is gone.
 
     Raises
     ------
@@ -176,6 +214,13 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
 
 def expire_claims(session: Session, step: Step) -> int:
     """Put radiographs whose worker went silent back to wait, or end them as ``FAILED`` after the last attempt.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    step
+        The step they were claimed for.
 
     Returns
     -------
