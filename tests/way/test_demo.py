@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,14 @@ from tests.carpus.waiting import Seen, descendants, wait_until
 from training.phantom import draw
 
 DEADLINE_SECONDS = 90.0
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let children be interrupted as in a terminal: a test run in the background passes an ignored SIGINT on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
