@@ -15,6 +15,22 @@ _LAUNCHER = Path(__file__).resolve().with_name("launch.py")
 Child = subprocess.Popen[bytes]
 
 
+class Held:
+    """What somebody who starts a child and keeps it can say of it."""
+
+    _child: Child | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child started here still runs."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, or None when none was started."""
+        return self._child.pid if self._child else None
+
+
 def spawn(
     command: Sequence[str],
     log: IO[bytes],

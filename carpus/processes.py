@@ -27,24 +27,13 @@ _PROGRAMS = {"python": (sys.executable,), "celery": (sys.executable, "-m", "cele
 _PACKAGES = Path(__file__).resolve().parents[1]
 
 
-class Process:
+class Process(child.Held):
     """One of the processes, run as a child of this one."""
 
     def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.log = log
         self._environment = environment
-        self._child: child.Child | None = None
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the child runs."""
-        return self._child is not None and self._child.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """The child's process id, or None when none was started."""
-        return self._child.pid if self._child else None
 
     @property
     def status(self) -> int | None:

@@ -26,7 +26,7 @@ class ServerError(CarpusError):
     """An embedded server cannot be had; the message says why and what to do."""
 
 
-class Server(ABC):
+class Server(child.Held, ABC):
     """A server run as a foreground child in a folder of its own, on loopback only."""
 
     name: ClassVar[str]
@@ -35,7 +35,6 @@ class Server(ABC):
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder.resolve()
         self.port = port
-        self._child: child.Child | None = None
         self._lock: int | None = None
 
     @property
@@ -47,16 +46,6 @@ class Server(ABC):
     def log(self) -> Path:
         """Where its output goes."""
         return self.folder / "log"
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the child started here still runs."""
-        return self._child is not None and self._child.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """The child's process id, or None when none was started or it was stopped."""
-        return self._child.pid if self._child else None
 
     @property
     def is_running(self) -> bool:
@@ -112,7 +101,7 @@ class Server(ABC):
             self.kill()
             raise
 
-    def ask_to_stop(self) -> None:  # noqa: B027  nothing to do is right for both
+    def ask_to_stop(self) -> None:
         """Do nothing yet: a server outlasts those that use it."""
 
     def stop(self) -> None:
