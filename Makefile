@@ -47,7 +47,7 @@ locks: $(INSTALLED)
 	$(COMPILE) --output-file locks/base.txt
 	$(COMPILE) --extra tensorflow --output-file locks/tensorflow.txt
 	$(COMPILE) --extra gpu --output-file locks/gpu.txt
-	$(COMPILE) --extra tensorflow --extra embedded --extra dev --output-file locks/all.txt
+	$(COMPILE) --extra tensorflow --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 
 clean:
 	rm -rf $(VENV) .carpus .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

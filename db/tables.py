@@ -94,6 +94,10 @@ class Radiograph(Base):
     )
     ended_at: Mapped[datetime | None]
     superseded_at: Mapped[datetime | None] = mapped_column(comment="when a later revision of the SOP instance came")
+    committed_at: Mapped[datetime | None] = mapped_column(
+        comment="when a storage commitment took custody of the stored object, which is never purged then"
+    )
+    purged_at: Mapped[datetime | None] = mapped_column(comment="when retention removed the stored object")
 
     standard_path: Mapped[str | None] = mapped_column(comment="the standard radiograph, relative to the store")
     standard_sha256: Mapped[str | None]
@@ -115,12 +119,15 @@ class Radiograph(Base):
         CheckConstraint(
             "(chronological_age_months IS NULL) = (chronological_age_source IS NULL)", name="age_has_source"
         ),
+        CheckConstraint("committed_at IS NULL OR purged_at IS NULL", name="committed_is_kept"),
+        CheckConstraint(f"purged_at IS NULL OR state IN ({_ENDS})", name="purged_has_ended"),
         _one_of("state", State),
         _one_of("patient_sex", Sex),
         _one_of("chronological_age_source", AgeSource),
         _between("chronological_age_months", 0, MAX_CHRONOLOGICAL_AGE_MONTHS),
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(None, "state", "received_at"),
+        Index(None, "ended_at", postgresql_where=text("purged_at IS NULL")),
         Index(None, "patient_id", "patient_id_issuer"),
         Index(None, "study_instance_uid"),
         Index(None, "accession_number"),
@@ -215,4 +222,35 @@ class ReferenceRead(Base):
     __table_args__ = (
         UniqueConstraint("radiograph_id", "reader"),
         _between("bone_age_months", 0, MAX_BONE_AGE_MONTHS),
+    )
+
+
+class StorageCommitment(Base):
+    """One request for storage commitment, kept until its report was delivered.
+
+    References
+    ----------
+    DICOM PS3.4 section J.3.
+    """
+
+    __tablename__ = "storage_commitment"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    transaction_uid: Mapped[str]
+    calling_ae_title: Mapped[str]
+    referenced: Mapped[list[dict[str, str]]] = mapped_column(
+        JSONB, comment="the objects asked for: sop_class_uid and sop_instance_uid of each"
+    )
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attempts: Mapped[int] = mapped_column(server_default=text("0"), comment="to deliver the report")
+    due_at: Mapped[datetime | None] = mapped_column(comment="when the report is tried next; NULL once it is over")
+    reported_at: Mapped[datetime | None] = mapped_column(comment="when the peer took the report")
+    failure_reason: Mapped[str | None] = mapped_column(comment="why the last attempt to deliver it failed")
+
+    __table_args__ = (
+        UniqueConstraint("calling_ae_title", "transaction_uid"),
+        CheckConstraint(f"transaction_uid ~ {_UID} AND length(transaction_uid) <= 64", name="transaction_uid"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("reported_at IS NULL OR due_at IS NULL", name="reported_is_over"),
+        Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )

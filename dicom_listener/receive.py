@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from pynetdicom.events import Event
 from structlog.contextvars import bound_contextvars
 
-from db import log
+from db import fault, log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_listener.register import Registrar
 from dicom_listener.statuses import RefusedObjectError, Status, WrongSOPClassError, response, response_for
@@ -65,6 +65,7 @@ def _store(event: Event, store: Store, registrar: Registrar) -> Dataset:
         raise RefusedObjectError("the C-STORE request holds no data set")
     path = store.keep(meta, data_set)
     registrar.offer(path)
+    fault.point("before_answer")
     _log.info(
         "object_stored",
         sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),

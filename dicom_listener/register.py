@@ -16,7 +16,7 @@ from pydicom.filereader import read_file_meta_info
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import log, states
+from db import fault, log, states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.settings import SharedSettings
@@ -92,6 +92,7 @@ class Registrar:
         """
         try:
             radiograph_id = self._record(path)
+            fault.point("before_message")
             if radiograph_id is not None and not self._broker.is_on:
                 with self._broker.tolerated():
                     enqueue(states.READ.queue, radiograph_id)
@@ -129,9 +130,11 @@ class Registrar:
             _lock(session, arrival.sop_instance_uid)
             # Only now, for another thread may have registered this file and then a later version.
             columns = self._columns(path, arrival)
+            fault.point("before_row")
             if columns is None:
                 return None
             radiograph_id = insert_revision(session, columns)
+        fault.point("before_unlink")
         path.unlink(missing_ok=True)
         if radiograph_id is None:
             _log.info("object_already_registered", sop_instance_uid=columns["sop_instance_uid"])

@@ -28,6 +28,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
 
+from db import fault
 from db.errors import SettingsError
 from dicom_listener.statuses import InvalidUIDError
 
@@ -193,8 +194,11 @@ class Store:
                 for data in (header, data_set):
                     _write_all(part.fileno(), data)
                 os.fchmod(part.fileno(), 0o640)
+                fault.point("before_fsync")
                 os.fsync(part.fileno())
+                fault.point("before_rename")
                 Path(part.name).rename(path)
+                fault.point("after_rename")
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)
                 raise

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from db import settings
+from db import fault, settings
 from db.states import Claim
 from db.vocabulary import Sex
 from worker import radiograph as standard
@@ -37,6 +37,7 @@ def assess(claim: Claim, active: Active) -> None:
     sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)
     predictions = active.engine.predict(image[np.newaxis], sex)
     predicted = perf_counter()
+    fault.point("assess_predicted")
     estimated = estimate(predictions)
     timings = Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000)
     record(claim, active, Finding(estimated, stage_of(estimated), explain(predictions.heat_map[0]), timings))

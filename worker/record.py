@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from db import states
+from db import fault, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Assessment, Radiograph
@@ -97,6 +97,7 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
                 index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
             )
         )
+        fault.point("assess_uncommitted")
 
 
 def _months(estimate: Estimate) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from kombu.exceptions import OperationalError
 
-from db import log, settings, states
+from db import fault, log, settings, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Radiograph
@@ -42,11 +42,13 @@ def standardise(claim: Claim) -> None:
     pixels = read(store / row.object_path, Limits(limits.max_object_bytes, limits.max_pixels))
     path = f"standard/{row.sha256[:2]}/{row.sop_instance_uid}.{row.revision}.npy"
     sha256 = standard.save(pixels, store / path)
+    fault.point("read_saved")
     read_ms = (perf_counter() - started) * 1000
     with transaction() as session:
         states.finish(
             session, claim, standard_path=path, standard_sha256=sha256, read_ms=read_ms, reads=Radiograph.reads + 1
         )
+    fault.point("read_written")
     try:
         enqueue(states.ASSESS.queue, row.id)
     except OperationalError:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from billiard.exceptions import SoftTimeLimitExceeded
 from structlog.contextvars import bound_contextvars
 
-from db import log, states
+from db import fault, log, states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.states import Claim, LapsedClaimError, Step
@@ -45,8 +45,10 @@ def perform(step: Step, radiograph_id: int, lease_seconds: float, work: Callable
         if claim is None:
             logger.info("nothing_to_do")
             return
+        fault.point(f"{step.queue}_claimed")
         try:
             work(claim)
+            fault.point(f"{step.queue}_finished")
         except LapsedClaimError as error:
             logger.warning("claim_lapsed", reason=str(error))
         except RejectedRadiographError as error:
