@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test lint format bench locks clean
+.PHONY: demo up doctor test faults lint format bench locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -28,6 +28,12 @@ doctor: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(TESTS)
+
+# Every fault at default settings, an hour or so; then the table in the README is written anew.
+faults: $(INSTALLED)
+	rm -rf .faults
+	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults
+	$(BIN)/python -m tests.faults.table
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -50,7 +56,7 @@ locks: $(INSTALLED)
 	$(COMPILE) --extra tensorflow --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 
 clean:
-	rm -rf $(VENV) .carpus .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .carpus .bench .faults .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 $(INSTALLED): locks/all.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \

@@ -1,18 +1,17 @@
 """Fault points: the places where a test lets a process die, to prove that nothing is lost or done twice there.
 
-``CARPUS_FAULT=before_rename:3`` kills the process, as a power cut would, when it comes to that point for the third
-time. Nothing else reads the variable, and it is no setting: ``carpus doctor`` calls it unknown.
+Where ``CARPUS_FAULTS`` names a folder, the first process that comes to the point ``before_rename`` and finds a file of
+that name in it takes the file away and sends itself the signal that the file names, or SIGKILL. Elsewhere a point does
+nothing. The variable is no setting: ``carpus doctor`` calls it unknown.
 """
 
 import os
-import threading
-from signal import SIGKILL
+from pathlib import Path
+from signal import SIGKILL, Signals
 
-VARIABLE = "CARPUS_FAULT"
+VARIABLE = "CARPUS_FAULTS"
 
-_point, _, _visits = os.environ.get(VARIABLE, "").partition(":")
-_visits_left = int(_visits or 1)
-_lock = threading.Lock()
+_folder = os.environ.get(VARIABLE)
 
 
 def point(name: str) -> None:
@@ -21,15 +20,16 @@ def point(name: str) -> None:
     Parameters
     ----------
     name
-        What is about to happen or has just happened: ``before_rename``.
+        What is about to happen or has just happened.
     """
-    if name == _point:
-        _visit()
+    if _folder:
+        _meet(Path(_folder, name))
 
 
-def _visit() -> None:
-    global _visits_left  # noqa: PLW0603  a process dies once
-    with _lock:
-        _visits_left -= 1
-        if _visits_left == 0:
-            os.kill(os.getpid(), SIGKILL)
+def _meet(order: Path) -> None:
+    try:
+        signal = order.read_text().strip()
+        order.unlink()  # only one process can
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), Signals[signal] if signal else SIGKILL)

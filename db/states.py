@@ -33,6 +33,9 @@ READ = Step("read", State.RECEIVED, State.READING, State.READ)
 ASSESS = Step("assess", State.READ, State.ASSESSING, State.COMPLETED)
 STEPS = (READ, ASSESS)
 
+# By which something may be overdue before a sweep comes by.
+_OVERDUE_SECONDS = 60
+
 _WAITING: dict[str, Any] = {"waiting_since": func.clock_timestamp()}
 _ENDED: dict[str, Any] = {"due_at": None, "ended_at": func.clock_timestamp()}
 
@@ -239,6 +242,34 @@ def expire_claims(session: Session, step: Step) -> int:
             ended_at=case((is_last, func.clock_timestamp()), else_=None),
             waiting_since=func.clock_timestamp(),
         )
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def clock_went_back(session: Session, by_seconds: float) -> int:
+    """Bring forward what the database's clock, having been set back, would make due too late.
+
+    Done twice, by two listeners that both saw it, it changes nothing the second time.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    by_seconds
+        How far the clock was set back.
+
+    Returns
+    -------
+    int
+        How many radiographs there were.
+    """
+    back = timedelta(seconds=by_seconds)
+    result = session.execute(
+        update(Radiograph)
+        .where(Radiograph.due_at > func.clock_timestamp() + back - timedelta(seconds=_OVERDUE_SECONDS))
+        .values(due_at=Radiograph.due_at - back)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)

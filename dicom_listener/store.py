@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,8 @@ class Store:
         self.incoming = root / "incoming"
         self.inbox = root / "inbox"
         self.objects = root / "objects"
+        self._clock = threading.Lock()
+        self._last_ns = 0
 
     def prepare(self) -> None:
         """Create the folders and try that files can be written, and linked from one into the other.
@@ -144,12 +147,18 @@ class Store:
             When the disk is full or fails; nothing is left behind.
         """
         uid = checked_uid(str(meta.MediaStorageSOPInstanceUID))
-        arrival = Arrival(uid, hashlib.sha256(data_set).hexdigest(), time.time_ns())
+        arrival = Arrival(uid, hashlib.sha256(data_set).hexdigest(), self._next_ns())
         path = self.inbox / arrival.file_name
         if not _link(self.root / arrival.object_path, path):
             self._write(path, _header(meta), data_set)
         _fsync_folder(self.inbox)
         return path
+
+    def _next_ns(self) -> int:
+        """Return the time, or just after the last arrival's where the clock went back: the last one sent counts."""
+        with self._clock:
+            self._last_ns = max(time.time_ns(), self._last_ns + 1)
+            return self._last_ns
 
     def arrivals(self, sop_instance_uid: str = "") -> list[Path]:
         """Return the inbox's files in the order they came, of one SOP instance or of all.

@@ -1,0 +1,51 @@
+"""An image that crashes, hangs or swells whoever reads it: the third attempt is the last, and neighbours lose none."""
+
+import sys
+
+import pytest
+
+from carpus import child
+from carpus.processes import COMMANDS
+from tests.faults.objects import radiographs
+from tests.faults.trial import ROOT, Plant, some
+
+pytestmark = pytest.mark.timeout(1800)
+POISONS = {
+    "crashes": "SIGABRT",
+    "hangs": "CARPUS_READ_SECONDS",
+    "hangs in a library": "CARPUS_READ_SECONDS",
+    "takes all memory": "CARPUS_READ_MEMORY_BYTES",
+}
+
+
+@pytest.mark.parametrize("poison", some(POISONS, in_short=["crashes"]))
+def test_a_poison_image_fails_after_three_attempts_and_alone(plant: Plant, poison: str) -> None:
+    order = f"6{list(POISONS).index(poison)}"
+    plant.stack.processes["read"].stop()
+    _, *arguments = COMMANDS["read"]
+    hostile = (word.replace("worker.app", "tests.worker.hostile_app") for word in arguments)
+    environment = plant.stack.environment() | {"PYTHONPATH": str(ROOT), "CARPUS_READ_SECONDS": "5"}
+    with (plant.stack.logs / "hostile.log").open("ab") as log:
+        worker = child.spawn([sys.executable, "-m", "celery", *hostile], log, environment)
+    try:
+        with plant.trial(order, f"image that {poison}") as trial:
+            for _ in range(plant.rounds(1, 2)):
+                poisoned = radiographs(1, PatientID=poison)
+                with trial.sending(9, objects=[*radiographs(4), *poisoned, *radiographs(4)]):
+                    trial.fault_is_over()
+                trial.recover()
+    finally:
+        child.stop(worker)
+        plant.stack.processes["read"].start()
+    assert trial.balance is not None
+    assert trial.balance.states == {"COMPLETED": 8 * trial.rounds, "FAILED": trial.rounds}
+    with plant.database() as connection:
+        rows = connection.execute(
+            "SELECT state_reason, attempts FROM radiograph WHERE patient_id = %s AND state = 'FAILED'", [poison]
+        ).fetchall()
+        waiting = connection.execute(
+            "SELECT count(*) FROM worklist WHERE patient_id = %s AND needs_person", [poison]
+        ).fetchone()
+    assert [attempts for _, attempts in rows] == [3] * trial.rounds
+    assert all(POISONS[poison] in reason for reason, _ in rows), rows
+    assert waiting == (trial.rounds,)

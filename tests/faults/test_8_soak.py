@@ -1,0 +1,59 @@
+"""An hour's work in short: many radiographs from sixteen senders, and a random fault every few seconds."""
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from carpus.processes import LISTENER
+from tests.faults.resources import Resources
+from tests.faults.trial import Plant
+
+SENDERS = 16
+WATCHED = (LISTENER, "read", "assess")
+
+
+def _faults(plant: Plant) -> list[Callable[[], None]]:
+    """Return what happens at random; the supervisor puts right what needs it."""
+    processes = plant.stack.processes
+
+    def flush() -> None:
+        with redis.Redis.from_url(plant.stack.redis.url) as client:
+            client.flushall()
+
+    def cut() -> None:
+        with plant.database() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    kills = [processes[name].kill for name in WATCHED]
+    return [*kills, plant.stack.redis.kill, plant.stack.postgres.kill, flush, cut]
+
+
+@pytest.mark.timeout(3600)
+def test_two_thousand_radiographs_under_random_faults(plant: Plant) -> None:
+    count = plant.rounds(short=120, long=2000)
+    with plant.trial("80", "soak: a random fault every few seconds") as trial:
+        with trial.sending(plant.rounds(short=40, long=200), senders=SENDERS):
+            trial.fault_is_over()
+        trial.recover()
+        before = {name: Resources.of(plant.stack.processes[name].pid) for name in WATCHED}
+        trial.rounds = 0
+        faults = _faults(plant)
+        with trial.sending(count, senders=SENDERS) as modalities:
+            while not modalities.are_done:
+                plant.pause(plant.chance.uniform(2, 5))
+                plant.chance.choice(faults)()
+                trial.rounds += 1
+        trial.fault_is_over()
+        trial.recover()
+        with trial.sending(plant.rounds(short=40, long=200), senders=SENDERS):
+            pass
+        trial.recover()
+        after = {name: Resources.of(plant.stack.processes[name].pid) for name in WATCHED}
+    for name in WATCHED:
+        assert after[name].memory_bytes <= before[name].memory_bytes * 1.1, name
+        assert after[name].threads <= before[name].threads * 1.1, name
+        assert after[name].open_files <= before[name].open_files * 1.1, name
