@@ -51,13 +51,14 @@ class Modalities:
         """Whether all of the batch was promised."""
         return self._done.is_set()
 
-    def send(self, shares: Sequence[Sequence[Dataset]], ledger: Ledger) -> None:
+    def send(self, shares: Sequence[Sequence[Dataset]], ledger: Ledger, pause_seconds: float = 0) -> None:
         """Begin to send a batch, each share by a modality of its own."""
         self._batches += 1
         self._ledger = ledger
         self.refusals.clear()
         self._done.clear()
-        self._tell(json.dumps({"port": self._port, "shares": [self._written(*each) for each in enumerate(shares)]}))
+        written = [self._written(*each) for each in enumerate(shares)]
+        self._tell(json.dumps({"port": self._port, "pause_seconds": pause_seconds, "shares": written}))
 
     def give_up(self, timeout_seconds: float = 60) -> None:
         """End the batch, whatever is left of it."""

@@ -1,6 +1,6 @@
 """Modalities that keep a radiograph until it was promised, in one process: ``python -m tests.faults.modality``.
 
-It takes one line of JSON a batch, ``{"port": 11112, "shares": [[path, …], …]}``, one share a modality, and answers
+It takes one line of JSON a batch, ``{"port": 11112, "pause_seconds": 0, "shares": [[path, …], …]}``, and answers
 ``promised UID`` and ``refused STATUS`` as they come, and ``done`` when all is promised or an empty line ended it.
 """
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset, dcmread
 from pynetdicom import AE
@@ -26,7 +27,7 @@ def _say(line: str) -> None:
         sys.stdout.flush()
 
 
-def _send(number: int, port: int, share: list[Path], giving_up: threading.Event) -> None:
+def _send(number: int, port: int, pause_seconds: float, share: list[Path], giving_up: threading.Event) -> None:
     """Send as one modality, over as many associations as it takes."""
     waiting = [dcmread(path) for path in share]
     entity = AE(f"MODALITY{number}")
@@ -35,12 +36,14 @@ def _send(number: int, port: int, share: list[Path], giving_up: threading.Event)
     while waiting and not giving_up.is_set():
         association = entity.associate("127.0.0.1", port, ae_title="CARPUS")
         if association.is_established:
-            _send_over(association, waiting, giving_up)
+            _send_over(association, waiting, pause_seconds, giving_up)
         if waiting:
             time.sleep(_PAUSE_SECONDS)
 
 
-def _send_over(association: Association, waiting: list[Dataset], giving_up: threading.Event) -> None:
+def _send_over(
+    association: Association, waiting: list[Dataset], pause_seconds: float, giving_up: threading.Event
+) -> None:
     """Send until all is promised or something goes wrong; what was promised leaves the list."""
     try:
         while waiting and not giving_up.is_set():
@@ -49,6 +52,7 @@ def _send_over(association: Association, waiting: list[Dataset], giving_up: thre
                 _say(f"refused {status or 'without an answer'}")
                 break
             _say(f"promised {waiting.pop(0).SOPInstanceUID}")
+            giving_up.wait(pause_seconds)
     except (RuntimeError, ValueError):  # the association has ended meanwhile
         pass
     if association.is_established:
@@ -66,12 +70,12 @@ def main() -> None:
         threading.Thread(target=_send_batch, args=(json.loads(line), giving_up), daemon=True).start()
 
 
-def _send_batch(batch: dict[str, object], giving_up: threading.Event) -> None:
-    shares, port = batch["shares"], batch["port"]
-    assert isinstance(shares, list)
-    assert isinstance(port, int)
+def _send_batch(batch: dict[str, Any], giving_up: threading.Event) -> None:
+    port, pause_seconds, shares = batch["port"], batch["pause_seconds"], batch["shares"]
     threads = [
-        threading.Thread(target=_send, args=(number, port, list(map(Path, share)), giving_up), daemon=True)
+        threading.Thread(
+            target=_send, args=(number, port, pause_seconds, list(map(Path, share)), giving_up), daemon=True
+        )
         for number, share in enumerate(shares)
     ]
     for thread in threads:

@@ -53,11 +53,14 @@ class Trial:
     balance: Balance | None = None
 
     @contextmanager
-    def sending(self, count: int, senders: int = 2, objects: Sequence[Dataset] = ()) -> Iterator[Modalities]:
+    def sending(
+        self, count: int, senders: int = 2, objects: Sequence[Dataset] = (), pause_seconds: float = 0
+    ) -> Iterator[Modalities]:
         """Send radiographs while the block runs, until all are promised."""
         waiting = list(objects) or radiographs(count)
         modalities = self.plant.modalities
-        modalities.send([share for start in range(senders) if (share := waiting[start::senders])], self.ledger)
+        shares = [share for start in range(senders) if (share := waiting[start::senders])]
+        modalities.send(shares, self.ledger, pause_seconds)
         try:
             yield modalities
             self.plant.wait_until(lambda: modalities.are_done, lambda: f"promised {self.ledger.promised}")
@@ -71,6 +74,7 @@ class Trial:
 
     def recover(self) -> None:
         """Wait until all that was promised has ended; note how long after the fault's end that was."""
+        self.plant.wait_until(lambda: self.plant.stack.postgres.is_alive, "PostgreSQL is started again")
         with self.plant.database() as connection:
             self.plant.wait_until(
                 lambda: self.ledger.unfinished(connection) == 0,
