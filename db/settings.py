@@ -82,6 +82,14 @@ class SharedSettings(Settings):
         return f"{scheme}://{user}:{quote(self.broker_password.get_secret_value(), safe='')}@{address}"
 
 
+class RoleSettings(Settings):
+    """The passwords that a migration gives the roles of the services and people; see ``db.roles``."""
+
+    writer_password: SecretStr | None = Field(None, description="the migration lets `carpus_writer` log in by it")
+    reader_password: SecretStr | None = Field(None, description="the migration lets `carpus_reader` log in by it")
+    reads_password: SecretStr | None = Field(None, description="the migration lets `carpus_reads` log in by it")
+
+
 T = TypeVar("T", bound=Settings)
 
 
