@@ -67,6 +67,7 @@ def test_only_the_migration_is_the_owner_and_nobody_has_a_password_not_its_own(s
     assert passwords.pop("flower") is None  # it asks Redis only
     assert passwords.pop("migrate") == "carpus_database_password"
     assert set(passwords.values()) == {"carpus_writer_password"}
+    assert all("carpus_broker_password" in secrets(service) for _, service in ours(services))  # else none would start
     of_roles = {f"carpus_{role.name.lower()}_password" for role in Role}
     assert of_roles <= set(secrets(services["migrate"]))
     assert not any(of_roles & set(secrets(service)) for name, service in ours(services) if name != "migrate")
