@@ -26,9 +26,12 @@ def postgres() -> Finding:
             version = connection.info.server_version // 10_000
             way = network.way(connection.info.host, is_encrypted=connection.pgconn.ssl_in_use)
             current = _revisions(connection)
+            is_superuser = connection.info.parameter_status("is_superuser") == "on"
     except (CarpusError, psycopg.Error) as error:
         return Finding("PostgreSQL", str(error).partition("\n")[0], "start it, or correct CARPUS_DATABASE_URL")
     words = f"version {version} answers{way}, tables at {', '.join(sorted(current)) or 'nothing'}"
+    if is_superuser:
+        return Finding("PostgreSQL", f"{words}, asked as a superuser", "let CARPUS_DATABASE_URL name carpus_writer")
     return Finding("PostgreSQL", words, None if current == migrate.newest_revisions() else "run `python -m db.migrate`")
 
 
