@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test faults lint format bench locks clean
+.PHONY: demo up doctor test faults lint format bench audit sbom locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -47,6 +47,14 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(WITH_MAKE) $(BIN)/python -m tests.bench
+
+# Needs a vulnerability service: PyPI's, or another by AUDIT="-s osv". Ends with 3 where it audited nothing.
+audit: $(INSTALLED)
+	$(BIN)/python .ci/audit.py --requirement locks/all.txt --requirement locks/gpu.txt $(AUDIT)
+
+# The packages in .venv, what develops Carpus included, with versions and licences, as CycloneDX.
+sbom: $(INSTALLED)
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type application --output-reproducible --output-file carpus.cdx.json
 
 # A lock holds for Python 3.11 and 3.12 alike. It names versions and hashes, and no index.
 locks: $(INSTALLED)

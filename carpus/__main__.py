@@ -137,12 +137,15 @@ def echo(
 def sql(
     query: Annotated[str, typer.Argument(help='One SELECT, such as "select * from result". It can only read.')],
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with all digits.")] = False,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="See the embedded database's tables, not only views.")
+    ] = False,
 ) -> None:
     """Query the configured database, else the embedded one, which is started for it if need be."""
     with _in_one_line():
         from carpus.sql import run
 
-        run(query, Console(), as_csv=csv)
+        run(query, Console(), as_csv=csv, with_tables=tables)
 
 
 @app.command()

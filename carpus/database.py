@@ -8,6 +8,7 @@ from carpus import ports
 from carpus.embedded import Postgres, ServerError
 from carpus.settings import StackSettings
 from db import settings
+from db.roles import Role
 
 
 class ConfiguredServers(settings.SharedSettings):
@@ -39,8 +40,13 @@ def embedded_postgres(home: Path) -> Postgres:
 
 
 @contextmanager
-def available() -> Iterator[str]:
+def available(role: Role | None = None) -> Iterator[str]:
     """Yield the address of the database that is meant, as libpq takes it; what had to be started ends with the block.
+
+    Parameters
+    ----------
+    role
+        As whom to connect to the embedded database; None: as the owner. The configured address has its own user.
 
     Raises
     ------
@@ -57,10 +63,12 @@ def available() -> Iterator[str]:
             f"no database in {postgres.folder} yet: run `make demo` or `carpus up`, or set CARPUS_DATABASE_URL"
         )
     if postgres.port_in_use() is not None:
-        yield postgres.libpq_url
+        if not postgres.has_password_of(role):
+            raise ServerError(f"{postgres.folder} is served by an earlier version of Carpus: stop it and start it anew")
+        yield postgres.libpq_url_of(role)
         return
     try:
         postgres.start()
-        yield postgres.libpq_url
+        yield postgres.libpq_url_of(role)
     finally:
         postgres.stop()

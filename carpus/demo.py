@@ -20,6 +20,7 @@ from carpus.settings import StackSettings
 from carpus.stack import Ports, Stack
 from carpus.supervise import StackError
 from db import settings
+from db.roles import Role
 from dicom_listener.settings import ListenerSettings
 
 POLL_SECONDS = 0.2
@@ -67,7 +68,9 @@ class Demonstration:
             stored, problems = self._send(objects, stack)
             self._wait(list(stored), stack)
             with self._phase("report"):
-                followed.note_references(stack.postgres.libpq_url, _references(stored))
+                references = _references(stored)
+                followed.correct_references(stack.postgres.libpq_url, references)
+                followed.note_references(stack.postgres.libpq_url_of(Role.READS), references)
                 names = {uid: outgoing.name for uid, outgoing in stored.items()}
                 self._report(followed.fetch(stack.postgres.libpq_url, names), stack)
         problems += [f"{one.name}: {one.problem}" for one in unsendable]

@@ -116,7 +116,8 @@ def flower_login() -> Finding:
     """Check Flower's login, with which tasks can be revoked."""
     if not os.environ.get("CARPUS_FLOWER_LOGIN"):
         return Finding("Flower", "its login is made at the first start")
-    user, _, password = settings.load(FlowerSettings).flower_login.get_secret_value().partition(":")
-    if not user or not password:
-        return Finding("Flower", "CARPUS_FLOWER_LOGIN is not `user:password`", "set both")
-    return Finding("Flower", f"login of {user} is set")
+    try:
+        login = settings.load(FlowerSettings).flower_login.get_secret_value()
+    except CarpusError as error:
+        return Finding("Flower", str(error), "set both")
+    return Finding("Flower", f"login of {login.partition(':')[0]} is set")

@@ -1,5 +1,7 @@
 """The checks of ``carpus doctor`` on PostgreSQL and Redis, the configured ones or this folder's own."""
 
+from urllib.parse import urlsplit
+
 import psycopg
 import redis
 
@@ -7,7 +9,7 @@ from carpus import database
 from carpus.embedded import Redis
 from carpus.finding import Finding
 from carpus.settings import StackSettings
-from db import migrate, settings
+from db import migrate, network, settings
 from db.errors import CarpusError
 
 TIMEOUT_SECONDS = 5
@@ -22,10 +24,14 @@ def postgres() -> Finding:
     try:
         with database.available() as url, psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
             version = connection.info.server_version // 10_000
+            way = network.way(connection.info.host, is_encrypted=connection.pgconn.ssl_in_use)
             current = _revisions(connection)
+            is_superuser = connection.info.parameter_status("is_superuser") == "on"
     except (CarpusError, psycopg.Error) as error:
         return Finding("PostgreSQL", str(error).partition("\n")[0], "start it, or correct CARPUS_DATABASE_URL")
-    words = f"version {version} answers, tables at {', '.join(sorted(current)) or 'nothing'}"
+    words = f"version {version} answers{way}, tables at {', '.join(sorted(current)) or 'nothing'}"
+    if is_superuser:
+        return Finding("PostgreSQL", f"{words}, asked as a superuser", "let CARPUS_DATABASE_URL name carpus_writer")
     return Finding("PostgreSQL", words, None if current == migrate.newest_revisions() else "run `python -m db.migrate`")
 
 
@@ -46,7 +52,8 @@ def broker() -> Finding:
         return Finding("Redis", str(error), "start it, or correct CARPUS_BROKER_URL")
     if wrong:
         return Finding("Redis", f"version {version} may lose messages", f"set in redis.conf: {'; '.join(wrong)}")
-    return Finding("Redis", f"version {version} answers and keeps its messages")
+    way = network.way(urlsplit(url).hostname, is_encrypted=url.startswith("rediss://"))
+    return Finding("Redis", f"version {version} answers{way} and keeps its messages")
 
 
 def _revisions(connection: psycopg.Connection) -> set[str]:

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from carpus import listing
-from db.settings import PREFIX, Settings, SharedSettings
+from db.settings import PREFIX, RoleSettings, Settings, SharedSettings
 from dicom_listener.settings import ListenerSettings
 from worker.settings import FlowerSettings, WorkerSettings
 
@@ -33,7 +33,14 @@ class StackSettings(Settings):
     flower_port: Port = Field(5555, description="port of Flower under `carpus up`")
 
 
-CLASSES: tuple[type[Settings], ...] = (SharedSettings, ListenerSettings, WorkerSettings, FlowerSettings, StackSettings)
+CLASSES: tuple[type[Settings], ...] = (
+    SharedSettings,
+    RoleSettings,
+    ListenerSettings,
+    WorkerSettings,
+    FlowerSettings,
+    StackSettings,
+)
 
 
 @dataclass(frozen=True)

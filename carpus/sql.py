@@ -17,10 +17,17 @@ from rich.text import Text
 
 from carpus import database, listing
 from db.errors import CarpusError
+from db.roles import Role
 
 CONNECT_TIMEOUT_SECONDS = 5
 _READ_ONLY = "-c default_transaction_read_only=on -c timezone=UTC"
 ROWS_AT_ONCE = 1_000
+_HINTS: dict[type[psycopg.Error], str] = {
+    psycopg.errors.InsufficientPrivilege: (
+        " (the views are for everybody, --tables asks as the services; after an update, start Carpus once)"
+    ),
+    psycopg.errors.SyntaxError: " (one SELECT is expected)",
+}
 _NARROWEST_COLUMN, _BORDER = 6, 3  # characters
 
 
@@ -35,7 +42,7 @@ def command_line(query: str) -> str:
     return f'{prefix}{sys.argv[0]} sql "{query}"'
 
 
-def run(query: str, console: Console, *, as_csv: bool) -> None:
+def run(query: str, console: Console, *, as_csv: bool, with_tables: bool = False) -> None:
     """Put a query and print what it returns.
 
     Parameters
@@ -46,13 +53,16 @@ def run(query: str, console: Console, *, as_csv: bool) -> None:
         Where a table is printed; CSV goes to standard output, in UTF-8, row by row.
     as_csv
         Whether to print CSV with all digits instead.
+    with_tables
+        Whether to ask the embedded database as the role of the services, which sees the tables, not only the views.
 
     Raises
     ------
     QueryError
         With the database's own words.
     """
-    with database.available() as url, answer(url, query) as cursor:
+    role = Role.WRITER if with_tables else Role.READER
+    with database.available(role) as url, answer(url, query) as cursor:
         names = [column.name for column in cursor.description or ()]
         if as_csv:
             _write_csv(names, cursor)
@@ -89,8 +99,8 @@ def answer(url: str, query: str) -> Iterator[psycopg.ServerCursor[tuple[Any, ...
             yield cursor
     except psycopg.Error as error:
         words = str(error).partition("\n")[0] or type(error).__name__
-        hint = " (one SELECT is expected)" if isinstance(error, psycopg.errors.SyntaxError) else ""
-        raise QueryError(words + hint) from error
+        hints = (hint for kind, hint in _HINTS.items() if isinstance(error, kind))
+        raise QueryError(words + next(hints, "")) from error
 
 
 def _write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -19,6 +19,7 @@ from carpus.logs import last_words
 from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
 from carpus.settings import absolute
 from carpus.supervise import StackError, Supervisor
+from db.roles import Role
 
 POLL_SECONDS = 0.05
 READY_TIMEOUT_SECONDS = 60.0
@@ -87,11 +88,12 @@ class Stack:
         return self.home / "flower_password"
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that joins the processes to this stack's servers, folder and ports."""
-        foreign = {"CARPUS_DATABASE_PASSWORD", "CARPUS_BROKER_PASSWORD"}  # they would override the URLs' own
+        """Return the environment that joins the services to this stack's servers, folder and ports."""
+        # They would override the URLs' own, and those of the roles that the embedded server makes.
+        foreign = {f"CARPUS_{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
         return {name: value for name, value in absolute(os.environ).items() if name not in foreign} | {
             "CARPUS_HOME": str(self.home),
-            "CARPUS_DATABASE_URL": self.postgres.url,
+            "CARPUS_DATABASE_URL": self.postgres.url_of(Role.WRITER),
             "CARPUS_BROKER_URL": self.redis.url,
             "CARPUS_SECRETS": str(self.home / "no-secrets"),  # and so would passwords found there
             "CARPUS_STORE": str(self.store),
@@ -151,7 +153,8 @@ class Stack:
             raise StackError(f"cannot make the folder {error.filename} ({error.strerror}); see CARPUS_HOME") from error
 
     def _migrate(self, environment: Mapping[str, str]) -> None:
-        migration = Process(MIGRATE, environment, self.logs / f"{MIGRATE}.log")
+        as_owner = {**environment, "CARPUS_DATABASE_URL": self.postgres.url}
+        migration = Process(MIGRATE, as_owner, self.logs / f"{MIGRATE}.log")
         try:
             migration.start()
             while migration.is_alive:

@@ -9,6 +9,16 @@ import structlog
 
 from db.errors import CarpusError
 
+# How Celery's and kombu's lines begin that quote a message whole, whoever sent it and whatever it holds.
+_QUOTING = (
+    "Can't decode message body",
+    "Cannot process event on channel",
+    "Received and deleted unknown message",
+    "Received invalid task message",
+    "Received unregistered task",
+    "pidbox command error",
+)
+
 
 def configure(process: str, level: int = logging.INFO) -> None:
     """Send this process's own events and the libraries' log to standard error as JSON lines.
@@ -50,7 +60,15 @@ def configure(process: str, level: int = logging.INFO) -> None:
     )
     # pydicom warns of odd values by quoting them, and they may be a patient's; its import resets its logger's level.
     handler.addFilter(lambda record: record.name != "pydicom" or record.levelno >= logging.ERROR)
+    handler.addFilter(_without_strangers_words)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def _without_strangers_words(record: logging.LogRecord) -> bool:
+    """Cut what Celery says of a message that it refused to what it has to say; always true, for the line is kept."""
+    if isinstance(record.msg, str) and record.msg.startswith(_QUOTING):
+        record.msg, record.args = record.msg.partition("%")[0].partition("\n")[0].rstrip(": "), ()
+    return True
 
 
 def _describe(exc_info: structlog.typing.ExcInfo) -> str:

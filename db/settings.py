@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSourceError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from db import network
 from db.errors import SettingsError
 
 PREFIX = "CARPUS_"
+BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")  # plain, by TLS, on this machine
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -54,6 +56,24 @@ class SharedSettings(Settings):
     attempts: int = Field(3, ge=1, le=20, description="times a step is tried before the radiograph is `FAILED`")
     republish_seconds: Seconds = Field(30, description="a waiting radiograph's message is presumed lost after this")
 
+    @field_validator("broker_url")
+    @classmethod
+    def _is_redis(cls, urls: str) -> str:
+        # Empty only as the default of those who need no Redis.
+        if urls and not all(url.startswith(BROKER_SCHEMES) for url in urls.split(";")):
+            raise ValueError(f"expected an address that begins with one of {', '.join(BROKER_SCHEMES)}")
+        return urls
+
+    @field_validator("broker_password")
+    @classmethod
+    def _needed_beyond_this_machine(cls, password: SecretStr | None, known: ValidationInfo) -> SecretStr | None:
+        """Refuse a Redis that anybody on the network could give tasks to and stop workers by."""
+        if not (password and password.get_secret_value()):
+            open_hosts = network.without_password(known.data.get("broker_url", ""))
+            if open_hosts:
+                raise ValueError(f"Redis at {', '.join(open_hosts)} is not on this machine, so a password is needed")
+        return password
+
     def sqlalchemy_url(self) -> URL:
         """Return the database's address with its password.
 
@@ -80,6 +100,14 @@ class SharedSettings(Settings):
         login, _, address = rest.rpartition("@")
         user = login.partition(":")[0]
         return f"{scheme}://{user}:{quote(self.broker_password.get_secret_value(), safe='')}@{address}"
+
+
+class RoleSettings(Settings):
+    """The passwords that a migration gives the roles of the services and people; see ``db.roles``."""
+
+    writer_password: SecretStr | None = Field(None, description="the migration lets `carpus_writer` log in by it")
+    reader_password: SecretStr | None = Field(None, description="the migration lets `carpus_reader` log in by it")
+    reads_password: SecretStr | None = Field(None, description="the migration lets `carpus_reads` log in by it")
 
 
 T = TypeVar("T", bound=Settings)

@@ -1,16 +1,23 @@
 """docker-compose.yml says what the tests run: the same commands, known settings, the same PostgreSQL, no open door."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from carpus.embedded import postgres
+from carpus.ports import free_port
 from carpus.processes import COMMANDS
 from carpus.settings import known_settings
+from db import migrate
+from db.roles import Role
+from tests.conftest import forget_process_state
 
 ROOT = Path(__file__).parents[1]
 SERVERS = {"postgres", "redis"}
@@ -40,10 +47,78 @@ def test_every_variable_set_is_a_known_setting(services: dict[str, Any]) -> None
         assert set(environment) <= known, name
 
 
+def secrets(service: dict[str, Any]) -> dict[str, str]:
+    """Return the secrets of a service by the file it finds each in."""
+    listed = [{"source": one, "target": one} if isinstance(one, str) else one for one in service.get("secrets", [])]
+    return {one["target"]: one["source"] for one in listed}
+
+
 def test_every_secret_is_a_file_of_a_known_setting(services: dict[str, Any]) -> None:
     known = {setting.variable.lower() for setting in known_settings()}
     for name, service in services.items():
-        assert set(service.get("secrets", [])) <= known, name
+        assert set(secrets(service)) <= known | {"postgres_password"}, name
+
+
+def test_only_the_migration_is_the_owner_and_nobody_has_a_password_not_its_own(services: dict[str, Any]) -> None:
+    users = {name: make_url(service["environment"]["CARPUS_DATABASE_URL"]).username for name, service in ours(services)}
+    assert users.pop("migrate") == "carpus"
+    assert set(users.values()) == {Role.WRITER}
+    passwords = {name: secrets(service).get("carpus_database_password") for name, service in ours(services)}
+    assert passwords.pop("flower") is None  # it asks Redis only
+    assert passwords.pop("migrate") == "carpus_database_password"
+    assert set(passwords.values()) == {"carpus_writer_password"}
+    assert all("carpus_broker_password" in secrets(service) for _, service in ours(services))  # else none would start
+    of_roles = {f"carpus_{role.name.lower()}_password" for role in Role}
+    assert of_roles <= set(secrets(services["migrate"]))
+    assert not any(of_roles & set(secrets(service)) for name, service in ours(services) if name != "migrate")
+    assert [name for name, service in services.items() if "postgres_password" in secrets(service)] == ["postgres"]
+
+
+def test_the_image_makes_an_owner_who_is_no_superuser_and_may_migrate(
+    tmp_path: Path, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "./db/owner.sh:/docker-entrypoint-initdb.d/owner.sh:ro" in services["postgres"]["volumes"]
+    cluster = postgres.Postgres(tmp_path / "postgres", free_port())
+    cluster.start()
+    try:
+        image(cluster, tmp_path / "secrets")
+        url = f"postgresql+psycopg://carpus:own'er@127.0.0.1:{cluster.port}/carpus"
+        for name, value in {
+            "DATABASE_URL": url,
+            "BROKER_URL": "redis://",
+            "STORE": "/",
+            "WRITER_PASSWORD": "w",
+        }.items():
+            monkeypatch.setenv(f"CARPUS_{name}", value)
+        forget_process_state()
+        migrate.upgrade()
+        with psycopg.connect(f"postgresql://carpus_writer:w@127.0.0.1:{cluster.port}/carpus") as connection:
+            super_users = connection.execute("SELECT array_agg(rolname) FROM pg_roles WHERE rolsuper").fetchone()
+            assert super_users == (["postgres"],)
+            assert connection.execute("SELECT count(*) FROM radiograph").fetchone() == (0,)
+    finally:
+        forget_process_state()
+        cluster.stop()
+
+
+def image(cluster: postgres.Postgres, secrets_folder: Path) -> None:
+    """Do with a fresh cluster what the image does at its first start."""
+    admin = make_url(cluster.admin_url)
+    with psycopg.connect(cluster.admin_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP DATABASE carpus")
+        for role in ("carpus", *Role):
+            connection.execute(f"DROP ROLE {role}".encode())
+    secrets_folder.mkdir()
+    (secrets_folder / "carpus_database_password").write_text("own'er\n")
+    address = {"PGHOST": "127.0.0.1", "PGPORT": str(cluster.port), "PGPASSWORD": str(admin.password)}
+    programs = f"{postgres.binary('psql').parent}:{os.environ['PATH']}"
+    environment = os.environ | address | {"PATH": programs, "POSTGRES_USER": postgres.ADMIN}
+    environment["CARPUS_SECRETS"] = str(secrets_folder)
+    subprocess.run(["sh", "-e", ROOT / "db" / "owner.sh"], env=environment, check=True)
+
+
+def ours(services: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, service) for name, service in services.items() if name not in SERVERS]
 
 
 def test_the_servers_are_the_embedded_ones_major_version_and_redis_7(services: dict[str, Any]) -> None:

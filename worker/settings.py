@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from db import settings
 from db.settings import Seconds, Settings
@@ -31,6 +31,14 @@ class FlowerSettings(Settings):
     """What Flower needs."""
 
     flower_login: SecretStr = Field(description="Flower's login, as `user:password`")
+
+    @field_validator("flower_login")
+    @classmethod
+    def _whole(cls, login: SecretStr) -> SecretStr:
+        user, _, password = login.get_secret_value().partition(":")
+        if not user or not password:
+            raise ValueError("expected `user:password` with neither empty")
+        return login
 
 
 @cache

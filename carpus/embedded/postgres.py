@@ -1,4 +1,7 @@
-"""The embedded PostgreSQL: a durable database on loopback, with a role that owns the database and nothing else."""
+"""The embedded PostgreSQL: a durable database on loopback, and roles that may each do their own work.
+
+The owner ``carpus`` migrates; the services, who asks, and who enters reference reads log in as those of ``db.roles``.
+"""
 
 import os
 import shutil
@@ -14,11 +17,14 @@ from carpus import child
 from carpus.embedded.server import Server, ServerError, secret, wheel_binary
 from carpus.logs import last_words
 from carpus.ports import LOOPBACK
+from db.roles import Role
 
 MAJOR = 18
 ROLE = DATABASE = "carpus"
 ADMIN = "postgres"
 USER_FOR_ROOT = "nobody"  # PostgreSQL refuses root
+_PASSWORDS = {ROLE: "password"} | {role: f"{role.name.lower()}_password" for role in Role}
+"""The file with each role's password."""
 INITDB_TIMEOUT_SECONDS = 120.0
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -43,13 +49,25 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        """Its address with the password, as CARPUS_DATABASE_URL takes it."""
+        """Its address for the owner with the password, as CARPUS_DATABASE_URL takes it."""
         return self._url(ROLE, "password", DATABASE)
+
+    def url_of(self, role: Role) -> str:
+        """Return its address for a role of less right, as :attr:`url`."""
+        return self._url(role, _PASSWORDS[role], DATABASE)
+
+    def libpq_url_of(self, role: Role | None) -> str:
+        """Return its address for a role, or None for the owner, without SQLAlchemy's driver name."""
+        return _libpq(self.url_of(role) if role else self.url)
 
     @property
     def admin_url(self) -> str:
         """Its address for the superuser, database ``postgres``."""
         return self._url(ADMIN, "admin_password", "postgres")
+
+    def has_password_of(self, role: Role | None) -> bool:
+        """Whether a role, None for the owner, has been made; in an earlier version's folder the next start makes it."""
+        return (self.folder / _PASSWORDS[role or ROLE]).exists()
 
     @property
     def libpq_url(self) -> str:
@@ -148,7 +166,9 @@ class Postgres(Server):
     def _is_ready(self) -> bool:
         try:
             with psycopg.connect(_libpq(self.admin_url), connect_timeout=2, autocommit=True) as connection:
-                _create_role_and_database(connection, secret(self.folder / "password"))
+                for role, password in _PASSWORDS.items():
+                    _create_role(connection, role, secret(self.folder / password))
+                _create_database(connection)
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise ServerError(
@@ -158,10 +178,13 @@ class Postgres(Server):
         return True
 
 
-def _create_role_and_database(connection: psycopg.Connection, password: str) -> None:
-    has_role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+def _create_role(connection: psycopg.Connection, role: str, password: str) -> None:
+    has_role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
     statement = "ALTER ROLE {} LOGIN PASSWORD {}" if has_role else "CREATE ROLE {} LOGIN PASSWORD {}"
-    connection.execute(sql.SQL(statement).format(sql.Identifier(ROLE), password))
+    connection.execute(sql.SQL(statement).format(sql.Identifier(role), password))
+
+
+def _create_database(connection: psycopg.Connection) -> None:
     if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))

@@ -4,7 +4,7 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from db import views
+from db import roles, settings, views
 from db.session import engine
 from db.tables import Base
 
@@ -15,7 +15,7 @@ LOCK_TIMEOUT = "5s"
 
 
 def migrate() -> None:
-    """Run the revisions asked for, then bring the views up to their files."""
+    """Run the revisions asked for, then bring the views up to their files and grant what each role may do."""
     with engine().connect() as connection, connection.begin():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
@@ -30,6 +30,7 @@ def migrate() -> None:
         context.run_migrations()
         if destination == set(ScriptDirectory.from_config(context.config).get_heads()):
             views.replace_changed(connection)
+            roles.apply(connection, settings.load(settings.RoleSettings))
 
 
 migrate()

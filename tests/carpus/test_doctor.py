@@ -15,6 +15,7 @@ from rich.console import Console
 
 from carpus import doctor, machine_checks, ports, server_checks
 from carpus.finding import Finding
+from db.roles import Role
 from tests.conftest import CarpusEnvironment
 from worker.bundle import starter_folder
 
@@ -136,6 +137,16 @@ def test_a_database_without_our_tables_wants_a_migration(
     monkeypatch.setenv("CARPUS_DATABASE_URL", carpus_env.servers.database_url.removesuffix("carpus") + "empty")
     found = server_checks.postgres()
     assert (found.words, found.cure) == ("version 18 answers, tables at nothing", "run `python -m db.migrate`")
+
+
+def test_services_that_would_be_superusers_are_told_whom_to_be(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = carpus_env.servers.postgres
+    monkeypatch.setenv("CARPUS_DATABASE_URL", postgres.admin_url.removesuffix("postgres") + "carpus")
+    assert server_checks.postgres().cure == "let CARPUS_DATABASE_URL name carpus_writer"
+    monkeypatch.setenv("CARPUS_DATABASE_URL", postgres.url_of(Role.WRITER))
+    assert server_checks.postgres().is_well
 
 
 def test_a_database_that_does_not_answer_is_said(

@@ -7,8 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from carpus import embedded, ports, sql
+from carpus.__main__ import app
 from carpus.embedded import ServerError
 from carpus.sql import QueryError, readable
 from tests.conftest import CarpusEnvironment
@@ -123,6 +125,36 @@ def test_an_embedded_database_is_started_for_the_question_and_one_that_runs_is_l
     with pytest.raises(QueryError, match="division by zero"):
         ask("SELECT 1 / 0")
     assert postgres.port_in_use() is None
+
+
+def test_the_embedded_database_is_asked_as_the_reader_unless_tables_are_wanted(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CARPUS_DATABASE_URL")
+    monkeypatch.setenv("CARPUS_HOME", str(carpus_env.servers.postgres.folder.parent))
+    assert "carpus_reader" in ask("SELECT current_user, count(*) FROM result")
+    with pytest.raises(
+        QueryError, match=r"^permission denied for table radiograph \(.* --tables asks as the services;"
+    ):
+        ask("SELECT * FROM radiograph")
+    result = CliRunner().invoke(app, ["sql", "--tables", "SELECT current_user, count(*) FROM radiograph"])
+    assert "carpus_writer" in result.stdout
+
+
+def test_a_server_that_an_earlier_version_started_is_to_be_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CARPUS_DATABASE_URL", raising=False)
+    monkeypatch.setenv("CARPUS_HOME", str(tmp_path))
+    postgres = embedded.Postgres(tmp_path / "postgres", ports.free_port())
+    postgres.start()
+    try:
+        (postgres.folder / "reader_password").unlink()
+        with pytest.raises(ServerError, match="is served by an earlier version of Carpus: stop it and start it anew"):
+            ask("SELECT 1")
+        assert not (postgres.folder / "reader_password").exists()
+    finally:
+        postgres.stop()
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_the_thread_outlives_what_nobody_foresaw(
 def test_a_server_that_was_not_asked_is_not_said_to_be_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.prepare()
-    shared = SharedSettings(database_url="none", broker_url="none", store=tmp_path)
+    shared = SharedSettings(database_url="none", broker_url="redis://", store=tmp_path)
     database = Outage("database", DATABASE_ERRORS)
     database.is_on = True
     registrar = Registrar(store, ListenerSettings(), shared, database, Outage("broker", BROKER_ERRORS))

@@ -145,10 +145,10 @@ def test_a_migration_waits_for_a_lock_that_somebody_holds(plant: Plant, monkeypa
     def lock() -> None:
         with plant.database() as connection, connection.transaction():
             connection.execute("LOCK TABLE radiograph IN ACCESS EXCLUSIVE MODE")
-            with plant.as_the_stack(), pytest.raises(TransientError, match="lock timeout"):
+            with plant.as_the_owner(), pytest.raises(TransientError, match="lock timeout"):
                 migrate.downgrade("0001")
             plant.pause(_away_seconds(plant) / 3)
 
     _try(plant, "49", "table locked while a migration waits for it", lock, 1)
-    with plant.as_the_stack():
+    with plant.as_the_owner():
         migrate.check()

@@ -184,11 +184,12 @@ class Plant:
         return psycopg.connect(self.stack.postgres.libpq_url, autocommit=True)
 
     @contextmanager
-    def as_the_stack(self) -> Iterator[None]:
-        """Let this process see the stack's settings, as a command of its own would."""
+    def as_the_owner(self) -> Iterator[None]:
+        """Let this process see the stack's settings, as a migration of its own would."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.stack.environment().items():
                 patch.setenv(name, value)
+            patch.setenv("CARPUS_DATABASE_URL", self.stack.postgres.url)
             forget_process_state()
             yield
             forget_process_state()
