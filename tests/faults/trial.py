@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from celery import Celery
 from pydicom import Dataset
+from sqlalchemy import make_url
 
+from carpus.embedded.postgres import DATABASE
 from carpus.processes import Process
 from carpus.stack import Stack
 from tests.conftest import forget_process_state
@@ -180,8 +182,9 @@ class Plant:
             time.sleep(POLL_SECONDS)
 
     def database(self) -> "psycopg.Connection":
-        """Connect to the database as its owner, each statement by itself."""
-        return psycopg.connect(self.stack.postgres.libpq_url, autocommit=True)
+        """Connect to the database as an administrator, each statement by itself."""
+        url = make_url(self.stack.postgres.admin_url).set(drivername="postgresql", database=DATABASE)
+        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
     @contextmanager
     def as_the_owner(self) -> Iterator[None]:
