@@ -26,6 +26,7 @@ from dicom_listener.accept import not_applicable
 from dicom_listener.describe import check_identity, describe
 from dicom_listener.header import read_header, text
 from dicom_listener.outage import Outage
+from dicom_listener.pseudonym import as_stored
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Arrival, Store
 from worker.app import enqueue
@@ -166,7 +167,7 @@ class Registrar:
         described: dict[str, Any] = {}
         try:
             header = read_header(stored, meta)
-            description = describe(header, self._settings.site)
+            description = as_stored(describe(header, self._settings.site), self._settings)
             described = asdict(description)
             check_identity(header, str(meta.MediaStorageSOPClassUID), arrival.sop_instance_uid)
         except RejectedRadiographError as error:
