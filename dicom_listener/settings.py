@@ -26,6 +26,9 @@ class ListenerSettings(Settings):
     patient_id_key: SecretStr | None = Field(
         None, description=f"key of the pseudonyms, at least {SHORTEST_KEY_CHARACTERS} characters", validate_default=True
     )
+    retention_days: int | None = Field(
+        None, ge=1, description="stored images are removed so many days after they ended; none keeps them"
+    )
     accept_for_processing: bool = Field(
         False, description="assess FOR PROCESSING images too; the same exposure mostly also comes FOR PRESENTATION"
     )
