@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage, generate_uid
+from typer.testing import CliRunner
 
+from carpus.__main__ import app
 from db.vocabulary import Sex, State
 from tests.planted import PLANTED, Garden, Sender
 from tests.way.running import SUCCESS, Way
@@ -188,3 +190,23 @@ def test_a_refused_sender_is_not_told_its_own_words(
         assert (answer.Status, found(answer.ErrorComment.encode())) == (status, set())
         assert answer.ErrorComment
     assert found((way.stack.logs / "listener.log").read_bytes()) <= set(garden.values["calling AE title"])
+
+
+def test_a_forgotten_patient_is_in_no_file_but_the_database_s_own(
+    way: Way, garden: Garden, sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = sent["assessed"]
+    values = found((way.stack.store / row["object_path"]).read_bytes()) - set(garden.values["calling AE title"])
+    assert len(values) > 2500
+    monkeypatch.setenv("CARPUS_HOME", str(way.stack.home))
+    monkeypatch.delenv("CARPUS_DATABASE_URL", raising=False)
+    said = CliRunner().invoke(app, ["forget", row["patient_id"], "--issuer", row["patient_id_issuer"], "--yes"])
+    assert "removed: rows: 1 radiographs, 1 assessments" in said.output
+    assert "files: 1 objects, 1 standard, 0 inbox, 0 incoming" in said.output
+    assert way.sql("SELECT 1 FROM radiograph WHERE id = %s", row["id"]) == []
+    for path in way.stack.home.rglob("*"):
+        relative = path.relative_to(way.stack.home)
+        if path.is_file() and relative.parts[:2] != ("postgres", "data"):
+            assert not values & found(path.read_bytes()), relative
+    others = [_named(other["sop_instance_uid"]) for what, other in sent.items() if what != "assessed"]
+    assert len(way.wait_for_ends(others)) == len(sent) - 1
