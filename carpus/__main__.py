@@ -149,6 +149,30 @@ def sql(
 
 
 @app.command()
+def forget(
+    patient_id: Annotated[str, typer.Argument(help="The patient's ID as it was sent, or its pseudonym.")],
+    issuer: Annotated[str | None, typer.Option(help="Who issued the ID, if not CARPUS_SITE.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    committed: Annotated[
+        bool, typer.Option("--committed", help="Remove objects, too, that a storage commitment promised to keep.")
+    ] = False,
+) -> None:
+    """Remove a patient everywhere, from database and store, and say what was removed and what cannot be.
+
+    It shows what there is, and asks. Of an image all revisions go.
+    Where a later one corrected the ID to another patient's, only those before it go.
+    Run it where the store is; the services may run or not.
+    """
+    with _in_one_line():
+        from carpus.forget import run
+        from carpus.patient import Patient
+
+        meant = Patient.meant(patient_id, issuer)
+        run(meant, Console(), is_dry_run=dry_run, is_sure=yes, takes_committed=committed)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, one line a check."""
     with _in_one_line():

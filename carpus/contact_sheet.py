@@ -34,13 +34,14 @@ def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
     int
         How many radiographs are on it; with none, no file is written.
     """
-    tiles = [_tile(one, store) for one in followed if one.is_completed]
+    shown = [one for one in followed if one.is_completed and one.columns["standard_path"]]  # which retention may purge
+    tiles = [_tile(one, store) for one in shown]
     if tiles:
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
         sheet = np.vstack([np.hstack(tiles[start : start + ACROSS]) for start in range(0, len(tiles), ACROSS)])
         _, encoded = cv2.imencode(".png", sheet[:, :, ::-1])
         path.write_bytes(encoded.tobytes())
-    return sum(one.is_completed for one in followed)
+    return len(shown)
 
 
 def _tile(one: Followed, store: Path) -> NDArray[np.uint8]:

@@ -19,7 +19,9 @@ from carpus.logs import last_words
 from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
 from carpus.settings import absolute
 from carpus.supervise import StackError, Supervisor
+from db import settings
 from db.roles import Role
+from dicom_listener.settings import ListenerSettings
 
 POLL_SECONDS = 0.05
 READY_TIMEOUT_SECONDS = 60.0
@@ -96,6 +98,7 @@ class Stack:
             "CARPUS_DATABASE_URL": self.postgres.url_of(Role.WRITER),
             "CARPUS_BROKER_URL": self.redis.url,
             "CARPUS_SECRETS": str(self.home / "no-secrets"),  # and so would passwords found there
+            **_patient_id(),
             "CARPUS_STORE": str(self.store),
             "CARPUS_LISTENER_HOST": self.ports.listener_host,
             "CARPUS_LISTENER_PORT": str(self.ports.listener),
@@ -172,6 +175,13 @@ class Stack:
             if not process.is_alive or time.monotonic() > deadline:
                 raise StackError(f"the {process.name} did not start: {last_words(process.log)} (log: {process.log})")
             time.sleep(POLL_SECONDS)
+
+
+def _patient_id() -> dict[str, str]:
+    """Return how patient IDs are stored, for the key may be a file of the folder that the processes are kept from."""
+    chosen = settings.load(ListenerSettings)
+    key = {"CARPUS_PATIENT_ID_KEY": chosen.patient_id_key.get_secret_value()} if chosen.patient_id_key else {}
+    return {"CARPUS_PATIENT_ID": chosen.patient_id} | key
 
 
 def stop_on_signals() -> None:

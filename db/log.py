@@ -1,6 +1,7 @@
 """One line of JSON an event: a static name and fields; ids, never a name, a patient ID, a birth date or free text."""
 
 import logging
+import re
 import sys
 from traceback import format_tb
 from typing import Any
@@ -18,6 +19,8 @@ _QUOTING = (
     "Received unregistered task",
     "pidbox command error",
 )
+_DICOM_LIBRARIES = frozenset({"pydicom", "pynetdicom"})
+_QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
@@ -58,10 +61,19 @@ def configure(process: str, level: int = logging.INFO) -> None:
             ],
         )
     )
-    # pydicom warns of odd values by quoting them, and they may be a patient's; its import resets its logger's level.
-    handler.addFilter(lambda record: record.name != "pydicom" or record.levelno >= logging.ERROR)
+    handler.addFilter(_without_values)
     handler.addFilter(_without_strangers_words)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    """Take out what the two DICOM libraries quote, which may be a patient's: warnings, and what stands in quotes."""
+    if record.name.partition(".")[0] in _DICOM_LIBRARIES:
+        is_error_s_own = isinstance(record.msg, BaseException)
+        words = type(record.msg).__name__ if is_error_s_own else _QUOTED.sub("…", record.getMessage())
+        record.msg, record.args = words, ()
+        return record.levelno >= logging.ERROR  # also asked here, for pydicom's import resets its logger's level
+    return True
 
 
 def _without_strangers_words(record: logging.LogRecord) -> bool:

@@ -104,6 +104,11 @@ class Radiograph(Base):
     reads: Mapped[int] = mapped_column(server_default=text("0"), comment="how often a standard radiograph was made")
     read_ms: Mapped[float | None] = mapped_column(comment="of the last time")
 
+    @property
+    def standard_file(self) -> str:
+        """Where its standard radiograph is made, relative to the store, before and after ``standard_path`` says so."""
+        return f"standard/{self.sha256[:2]}/{self.sop_instance_uid}.{self.revision}.npy"
+
     __table_args__ = (
         UniqueConstraint("sop_instance_uid", "revision"),
         CheckConstraint(f"sop_instance_uid ~ {_UID} AND length(sop_instance_uid) <= 64", name="sop_instance_uid"),

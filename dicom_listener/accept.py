@@ -24,7 +24,8 @@ from pydicom.uid import (
 )
 
 from db.identity import MANUFACTURER, UID_ROOT
-from dicom_listener.header import coded, named, quoted, text, texts
+from dicom_listener import terms
+from dicom_listener.header import coded, named, text, texts
 
 MAX_AGE_MONTHS = 240  # 20 years; the Greulich-Pyle atlas ends at 19
 
@@ -83,7 +84,7 @@ def not_applicable(header: Dataset, chronological_age_months: float | None, acce
     -------
     str or None
         The reason names element, tag, and what was found and expected. Of a description it quotes only the word that
-        decided, for the rest is free text, and of a code nothing that does not look like one.
+        decided, for the rest is free text, and of a code or code string only what is a term of the standard.
     """
     return (
         _made_by_carpus(header)
@@ -126,7 +127,7 @@ def _other_part(header: Dataset) -> str | None:
     if words and set(words) <= _HAND_PARTS:
         return None
     if part and "".join(words) not in _LIMB_PARTS:
-        return f"{named(keyword)} is {quoted(part, 'code string')}: expected HAND, WRIST or EXTREMITY"
+        return f"{named(keyword)} is {terms.body_part(part)}: expected HAND, WRIST or EXTREMITY"
     if regions := coded(header, "AnatomicRegionSequence"):
         return _other_region(regions)
     # A limb is accepted as it stands, as its descriptions often name a finding elsewhere.
@@ -136,7 +137,7 @@ def _other_part(header: Dataset) -> str | None:
 def _other_region(regions: list[Code]) -> str | None:
     for region in regions:
         if not _is_one_of(region, _HAND_REGIONS) and not _is_one_of(region, _LIMB_REGIONS):
-            return f"{named('AnatomicRegionSequence')} is {_shown(region)}: expected hand, wrist or extremity"
+            return f"{named('AnatomicRegionSequence')} is {terms.code(region)}: expected hand, wrist or extremity"
     return None
 
 
@@ -157,7 +158,9 @@ def _side_view(header: Dataset) -> str | None:
             return f"{named('ViewPosition')} is {position}, {kind} view: expected PA or AP"
     for view in coded(header, "ViewCodeSequence"):
         if _is_one_of(view, _SIDE_VIEWS):
-            return f"{named('ViewCodeSequence')} is {_shown(view)}, a lateral or oblique view: expected a frontal one"
+            return (
+                f"{named('ViewCodeSequence')} is {terms.code(view)}, a lateral or oblique view: expected a frontal one"
+            )
     return None
 
 
@@ -165,10 +168,6 @@ def _too_old(chronological_age_months: float | None) -> str | None:
     if chronological_age_months is not None and chronological_age_months > MAX_AGE_MONTHS:
         return f"the patient's age at acquisition is over {MAX_AGE_MONTHS // 12} years: growth has ended"
     return None
-
-
-def _shown(code: Code) -> str:
-    return quoted(f"({code.value}, {code.scheme_designator})", "code")
 
 
 def _is_one_of(code: Code, concepts: tuple[Code, ...]) -> bool:

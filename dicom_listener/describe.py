@@ -17,7 +17,8 @@ from pydicom.dataset import Dataset
 from db.errors import RejectedRadiographError
 from db.tables import MAX_CHRONOLOGICAL_AGE_MONTHS
 from db.vocabulary import AgeSource, Sex
-from dicom_listener.header import named, quoted, text
+from dicom_listener import terms
+from dicom_listener.header import named, text
 from dicom_listener.statuses import InvalidUIDError
 from dicom_listener.store import checked_uid
 
@@ -65,7 +66,7 @@ def describe(header: Dataset, site: str) -> Description:
         patient_sex=patient_sex(header),
         chronological_age_months=age_months,
         chronological_age_source=age_source,
-        modality=text(header, "Modality") or None,
+        modality=modality if (modality := text(header, "Modality").upper()) in terms.MODALITIES else None,
     )
 
 
@@ -80,10 +81,11 @@ def check_identity(header: Dataset, sop_class_uid: str, sop_instance_uid: str) -
     announced = {"SOPClassUID": sop_class_uid, "SOPInstanceUID": sop_instance_uid}
     for keyword, expected in announced.items():
         if (received := text(header, keyword)) != expected:
-            found = quoted(received, "UID") if received else "missing"
+            # What was received is not told: a number, too, may be a patient's.
+            found = "another than" if received else "missing, and not"
             raise RejectedRadiographError(
-                f"{named(keyword)} of the data set is {found}, but the C-STORE command "
-                f"said {expected}; let the sender take both from one object"
+                f"{named(keyword)} of the data set is {found} the C-STORE command's {expected}; "
+                "let the sender take both from one object"
             )
 
 

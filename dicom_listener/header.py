@@ -5,10 +5,8 @@ an element that cannot be understood counts as absent, and only a header that ca
 """
 
 import io
-import re
 import zlib
 from pathlib import Path
-from typing import Literal
 
 from pydicom import config, dcmread
 from pydicom.datadict import tag_for_keyword
@@ -20,7 +18,6 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from db.errors import RejectedRadiographError
-from dicom_listener.store import UID_FORM
 
 # pydicom's warnings quote the value it does not like, which may be a patient's.
 config.settings.reading_validation_mode = config.IGNORE
@@ -33,11 +30,6 @@ _PIXELS_FROM = Tag("FloatPixelData")  # the first of the three elements that may
 _GROUP_LENGTH_ENDS_AT = 128 + 4 + 12
 # Designators under which SNOMED's older codes come (PS3.16 section 8.1); pydicom knows them as SRT.
 _SNOMED_RT = frozenset({"SRT", "SNM3", "99SDM"})
-_FORMS = {
-    "code string": re.compile("[A-Z0-9 _]{1,16}"),  # CS of PS3.5 table 6.2-1
-    "code": re.compile(r"\([\w.-]{1,16}, [\w.-]{1,16}\)", re.ASCII),  # value and scheme, each at most an SH
-    "UID": UID_FORM,
-}
 
 
 def read_header(path: Path, meta: FileMetaDataset) -> Dataset:
@@ -125,11 +117,6 @@ def coded(header: Dataset, keyword: str) -> list[Code]:
             code = Code(text(item, "CodeValue"), "SRT" if scheme in _SNOMED_RT else scheme, text(item, "CodeMeaning"))
             found.append(code)
     return [code for code in found if code.value and code.scheme_designator]
-
-
-def quoted(value: str, kind: Literal["code string", "code", "UID"]) -> str:
-    """Return a value for a reason; one that does not look like its kind is not told, for it may be a patient's name."""
-    return value if _FORMS[kind].fullmatch(value) else f"not a valid {kind}"
 
 
 def named(keyword: str) -> str:

@@ -26,6 +26,7 @@ from dicom_listener.accept import not_applicable
 from dicom_listener.describe import check_identity, describe
 from dicom_listener.header import read_header, text
 from dicom_listener.outage import Outage
+from dicom_listener.pseudonym import as_stored
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Arrival, Store
 from worker.app import enqueue
@@ -127,7 +128,7 @@ class Registrar:
         if arrival is None:
             return None
         with self._database.watched(), transaction() as session:
-            _lock(session, arrival.sop_instance_uid)
+            lock_instance(session, arrival.sop_instance_uid)
             # Only now, for another thread may have registered this file and then a later version.
             columns = self._columns(path, arrival)
             fault.point("before_row")
@@ -166,7 +167,7 @@ class Registrar:
         described: dict[str, Any] = {}
         try:
             header = read_header(stored, meta)
-            description = describe(header, self._settings.site)
+            description = as_stored(describe(header, self._settings.site), self._settings)
             described = asdict(description)
             check_identity(header, str(meta.MediaStorageSOPClassUID), arrival.sop_instance_uid)
         except RejectedRadiographError as error:
@@ -181,7 +182,8 @@ class Registrar:
 def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
     """Insert an object's row as its SOP instance's next revision; what came before it is superseded.
 
-    The last that was sent is the valid one, also where its bytes are those of an earlier, superseded revision.
+    The last that was sent is the valid one, also where its bytes are those of an earlier, superseded revision. Bytes
+    that retention had purged begin their way anew, in the row they had.
 
     Parameters
     ----------
@@ -197,9 +199,13 @@ def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
     """
     uid = columns["sop_instance_uid"]
     of_same_instance = Radiograph.sop_instance_uid == uid
-    current = select(Radiograph.sha256).where(of_same_instance, Radiograph.superseded_at.is_(None))
-    if session.scalar(current) == columns["sha256"]:
-        return None
+    current = session.execute(
+        select(Radiograph.id, Radiograph.sha256, Radiograph.purged_at).where(
+            of_same_instance, Radiograph.superseded_at.is_(None)
+        )
+    ).one_or_none()
+    if current and current.sha256 == columns["sha256"]:
+        return _begin_anew(session, current.id, columns) if current.purged_at else None
     last = session.scalar(select(func.max(Radiograph.revision)).where(of_same_instance)) or 0
     if last:
         _supersede(session, uid)
@@ -207,8 +213,8 @@ def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
     return session.scalars(row).one()
 
 
-def _lock(session: Session, sop_instance_uid: str) -> None:
-    """Wait until nobody else registers this SOP instance; its lock is held to the transaction's end."""
+def lock_instance(session: Session, sop_instance_uid: str) -> None:
+    """Wait until nobody else registers or purges this SOP instance; its lock is held to the transaction's end."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sop_instance_uid, 0))))
 
 
@@ -222,6 +228,18 @@ def _supersede(session: Session, sop_instance_uid: str) -> None:
             .values(superseded_at=now)
             .execution_options(synchronize_session=False)
         )
+
+
+def _begin_anew(session: Session, radiograph_id: int, columns: dict[str, Any]) -> int:
+    """Put a purged radiograph whose bytes came again back to the beginning of its way, and return its id."""
+    fresh = {"purged_at": None, "ended_at": None, "state_reason": None, "attempts": 0, "reads": 0}
+    session.execute(
+        update(Radiograph)
+        .where(Radiograph.id == radiograph_id)
+        .values(**fresh | {"waiting_since": func.clock_timestamp()} | columns)
+        .execution_options(synchronize_session=False)
+    )
+    return radiograph_id
 
 
 def _ended(state: State, reason: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from dicom_listener.accept import SECONDARY_CAPTURES
 from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
 from dicom_listener.receive import association_fields, handle_store
 from dicom_listener.register import Registrar
+from dicom_listener.retention import Retention
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Store
 from dicom_listener.sweep import Sweep
@@ -106,7 +107,8 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     store.prepare()
     database, broker = Outage("database", DATABASE_ERRORS), Outage("broker", BROKER_ERRORS)
     registrar = Registrar(store, settings, shared, database, broker)
-    sweep = Sweep(store, registrar, settings.sweep_seconds, database, broker)
+    retention = Retention(store.root, settings.retention_days)
+    sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
     server = _server(settings, store, registrar)
     registrar.start()
     sweep.start()

@@ -1,13 +1,14 @@
 """The listener's own settings: where it listens, whom it serves at once, and how long it waits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from db.settings import Seconds, Settings
 
 # PS3.5 table 6.2-1: 16 characters of the default repertoire, no backslash, not spaces alone.
 AETitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[ -\[\]-~]{1,16}$")]
+SHORTEST_KEY_CHARACTERS = 32  # as long as the hash: RFC 2104 section 3
 
 
 class ListenerSettings(Settings):
@@ -18,6 +19,15 @@ class ListenerSettings(Settings):
     ae_title: AETitle = Field("CARPUS", description="its application entity title")
     site: str = Field(
         "local", min_length=1, max_length=64, description="issuer of a patient ID where the object names none"
+    )
+    patient_id: Literal["plain", "hmac"] = Field(
+        "plain", description="how patient IDs are stored in the database: `plain`, or as a pseudonym by `hmac`"
+    )
+    patient_id_key: SecretStr | None = Field(
+        None, description=f"key of the pseudonyms, at least {SHORTEST_KEY_CHARACTERS} characters", validate_default=True
+    )
+    retention_days: int | None = Field(
+        None, ge=1, description="stored images are removed so many days after they ended; none keeps them"
     )
     accept_for_processing: bool = Field(
         False, description="assess FOR PROCESSING images too; the same exposure mostly also comes FOR PRESENTATION"
@@ -33,3 +43,15 @@ class ListenerSettings(Settings):
     sweep_seconds: Seconds = Field(5, description="between two looks for what was left behind")
     # Shorter than the 10 s that Docker grants by default, for some modalities keep an association open for ever.
     stop_seconds: Seconds = Field(8, description="for associations and rows under way when the listener is stopped")
+
+    @field_validator("patient_id_key")
+    @classmethod
+    def _require_key(cls, key: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if key is None and others.data.get("patient_id") != "hmac":
+            return None
+        if key is None or len(key.get_secret_value()) < SHORTEST_KEY_CHARACTERS:
+            raise ValueError(
+                f"expected at least {SHORTEST_KEY_CHARACTERS} characters where CARPUS_PATIENT_ID is hmac, "
+                "such as `openssl rand -hex 32` makes"
+            )
+        return key

@@ -1,7 +1,7 @@
 """What was left behind: stored objects without a row, claims of workers that died, messages that never arrived.
 
 Beside the way of the radiograph, so that nothing on it has to be certain to happen: :mod:`register` and the worker do
-their part at once when all is well, and this thread does it when something was away.
+their part at once when all is well, and this thread does it when something was away. It calls :mod:`retention`, too.
 """
 
 import threading
@@ -13,6 +13,7 @@ from db import log, states
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
+from dicom_listener.retention import Retention
 from dicom_listener.store import Store
 from worker.app import enqueue, queue_length
 
@@ -34,6 +35,8 @@ class Sweep:
         Where the objects lie.
     registrar
         Registers what is found.
+    retention
+        Purges what has been kept long enough.
     interval_seconds
         Between two sweeps.
     database, broker
@@ -41,10 +44,18 @@ class Sweep:
     """
 
     def __init__(
-        self, store: Store, registrar: Registrar, interval_seconds: float, database: Outage, broker: Outage
+        self,
+        store: Store,
+        registrar: Registrar,
+        retention: Retention,
+        interval_seconds: float,
+        *,
+        database: Outage,
+        broker: Outage,
     ) -> None:
         self._store = store
         self._registrar = registrar
+        self._retention = retention
         self._interval_seconds = interval_seconds
         self._database = database
         self._broker = broker
@@ -71,6 +82,7 @@ class Sweep:
                 self._register_arrivals()
                 for step in states.STEPS:
                     self._republish(step)
+                self._retention.purge_some()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -21,6 +21,12 @@ from tests.conftest import forget_process_state
 
 ROOT = Path(__file__).parents[1]
 SERVERS = {"postgres", "redis"}
+LOG_OF_ERRORS = {
+    "log_error_verbosity",
+    "log_min_error_statement",
+    "log_parameter_max_length",
+    "log_parameter_max_length_on_error",
+}
 # What a container needs beside the command on one machine: to be reached from the other containers.
 OWN_TO_CONTAINERS = {"flower": ["--address=0.0.0.0", "--port=5555"]}
 
@@ -127,6 +133,12 @@ def test_the_servers_are_the_embedded_ones_major_version_and_redis_7(services: d
     assert major is not None
     assert services["postgres"]["image"].startswith(f"postgres:{major[0]}-")
     assert services["redis"]["image"].startswith("redis:7")
+
+
+def test_postgresql_logs_as_little_of_rows_as_the_embedded_one(services: dict[str, Any]) -> None:
+    program, *options = services["postgres"]["command"]
+    about_the_log = {f"-c{name}={value}" for name, value in postgres.SETTINGS.items() if name in LOG_OF_ERRORS}
+    assert (program, set(options), len(options)) == ("postgres", about_the_log, len(LOG_OF_ERRORS))
 
 
 def test_redis_keeps_what_it_was_given_and_asks_for_a_password(services: dict[str, Any]) -> None:

@@ -49,6 +49,21 @@ def test_what_pydicom_warns_of_is_not_logged(lines: Lines) -> None:
     assert [line["event"] for line in lines()] == ["something worse"]
 
 
+def test_what_pynetdicom_quotes_is_not_logged(lines: Lines) -> None:
+    log.configure("listener")
+    events = logging.getLogger("pynetdicom.association")
+    events.error("No service class available for the SOP Class UID 'DOE^JANE' or 'DOE'S', please see its manual")
+    events.error('Value "%s" is unknown', "DOE^JANE")
+    events.error(ValueError("DOE^JANE"))
+    logging.getLogger("elsewhere").error("'kept'")
+    assert [line["event"] for line in lines()] == [
+        "No service class available for the SOP Class UID …, please see its manual",
+        "Value … is unknown",
+        "ValueError",
+        "'kept'",
+    ]
+
+
 def test_an_exception_is_logged_by_kind_and_place_without_its_words(lines: Lines) -> None:
     log.configure("worker")
     name = "^".join(("DOE", "JANE"))  # not written out, since the log does quote lines of code

@@ -4,7 +4,8 @@ Before: ``worker.stored_object`` parsed the file; pydicom converts each element'
 After: ``worker.image_pixel``, ``worker.pixels`` and ``worker.grayscale`` work with plain numbers and codes.
 
 A reason names the attribute with its tag, what was received, what was expected and what to do. It never quotes an
-exception, for a library's message may quote bytes of the data set, and those may be a name.
+exception, for a library's message may quote bytes of the data set, and those may be a name; nor any text but a term
+of the standard, nor a number so large that it may be a patient's.
 """
 
 import math
@@ -24,6 +25,9 @@ from db.errors import CarpusError, RejectedRadiographError
 # What is never the file's fault. Both are plain Exceptions, so that a library's own catch may take them for one of its
 # errors; billiard is the part of Celery that raises the first, and importing it costs nothing.
 INTERRUPTIONS: Final = (SoftTimeLimitExceeded, MemoryError)
+
+UNKNOWN_TERM: Final = "a term that is not known"
+LARGEST_WORD: Final = 65_535  # of the value representation US, which all numbers have that a reason tells
 
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}")  # PS3.5 table 6.2-1, CS
 
@@ -66,14 +70,16 @@ def rejection(keyword: str, received: object, expected: str, remedy: str) -> Rej
     keyword
         The attribute's DICOM keyword.
     received
-        Its value; None for an absent or empty one.
+        Its value, no text of the sender's; None for an absent or empty one.
     expected
         What Carpus needs.
     remedy
         What the sender's engineer can do.
     """
-    value = "is missing" if received is None else f"is {received}"
-    return RejectedRadiographError(f"{named(keyword)} {value}; expected {expected}. {remedy}")
+    value = "missing" if received is None else received
+    if isinstance(value, int) and not -LARGEST_WORD <= value <= LARGEST_WORD:
+        value = f"beyond {LARGEST_WORD}"
+    return RejectedRadiographError(f"{named(keyword)} is {value}; expected {expected}. {remedy}")
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:

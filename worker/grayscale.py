@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from db.errors import RejectedRadiographError
-from worker.attributes import code, number, numbers
+from worker.attributes import UNKNOWN_TERM, code, number, numbers
 from worker.lookup_table import LookUpTable
 
 Values = npt.NDArray[np.float64]
@@ -175,8 +175,8 @@ def windowed(modality: Values, center: float, width: float, function: str) -> Va
             return (1 + np.tanh(2 * (modality - center) / width)) / 2
         case _:
             raise RejectedRadiographError(
-                f"VOI LUT Function (0028,1056 VOILUTFunction) is {function}; expected LINEAR, LINEAR_EXACT or SIGMOID. "
-                "Send the radiograph with one of these."
+                f"VOI LUT Function (0028,1056 VOILUTFunction) is {UNKNOWN_TERM}; expected LINEAR, LINEAR_EXACT or "
+                "SIGMOID. Send the radiograph with one of these."
             )
 
 

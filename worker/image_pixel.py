@@ -8,11 +8,16 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
-from worker.attributes import code, number, rejection
+from worker.attributes import LARGEST_WORD, UNKNOWN_TERM, code, number, rejection
 from worker.limits import Limits
 
 _ORIGINAL: Final = "Send the original greyscale radiograph, not a screenshot, a colour copy or a series."
 _CHECK_SENDER: Final = "The header is malformed: check the sender."
+# PS3.3 C.7.6.3.1.2, with the retired ones: what a reason may repeat.
+_PHOTOMETRIC_INTERPRETATIONS: Final = frozenset(
+    {"ARGB", "CMYK", "HSV", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "XYB"}
+    | {f"YBR_{kind}" for kind in ("FULL", "FULL_422", "ICT", "PARTIAL_420", "PARTIAL_422", "RCT")}
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ def check_image_pixel(dataset: Dataset, limits: Limits) -> ImagePixel:
     _require_one_of(dataset, "NumberOfFrames", (1, None), _ORIGINAL)
     photometric_interpretation = code(dataset, "PhotometricInterpretation")
     if photometric_interpretation not in {"MONOCHROME1", "MONOCHROME2"}:
-        raise rejection(
-            "PhotometricInterpretation", photometric_interpretation, "MONOCHROME1 or MONOCHROME2", _ORIGINAL
-        )
+        is_told = photometric_interpretation in {None, *_PHOTOMETRIC_INTERPRETATIONS}
+        received = photometric_interpretation if is_told else UNKNOWN_TERM
+        raise rejection("PhotometricInterpretation", received, "MONOCHROME1 or MONOCHROME2", _ORIGINAL)
     rows, columns = _size(dataset, limits)
     bits_allocated, bits_stored = _depth(dataset)
     sign = _require_one_of(dataset, "PixelRepresentation", (0, 1), _CHECK_SENDER)
@@ -81,8 +86,8 @@ def _size(dataset: Dataset, limits: Limits) -> tuple[int, int]:
     sides = []
     for keyword in ("Rows", "Columns"):
         side = _whole_number(dataset, keyword)
-        if side is None or side < limits.minimum_side_pixels:
-            raise rejection(keyword, side, f"at least {limits.minimum_side_pixels}", remedy)
+        if side is None or not limits.minimum_side_pixels <= side <= LARGEST_WORD:
+            raise rejection(keyword, side, f"{limits.minimum_side_pixels} to {LARGEST_WORD}", remedy)
         sides.append(side)
     rows, columns = sides
     if rows * columns > limits.maximum_pixels:
@@ -121,5 +126,5 @@ def _whole_number(dataset: Dataset, keyword: str) -> int | None:
     if received is None:
         return None
     if not received.is_integer():
-        raise rejection(keyword, received, "a whole number", _CHECK_SENDER)
+        raise rejection(keyword, "a fraction", "a whole number", _CHECK_SENDER)
     return int(received)

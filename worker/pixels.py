@@ -103,8 +103,8 @@ def _transfer_syntax(dataset: FileDataset) -> UID:
     with rejecting(f"{named('TransferSyntaxUID')} is malformed. Send the original again."):
         syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
     if syntax not in {*_UNCOMPRESSED, uid.RLELossless, *_CODINGS}:
-        received = f"{syntax} {syntax.name}" if syntax.is_valid else None
-        raise _no_decoder(received)
+        is_known = syntax.name != syntax  # whatever has no name in the standard may be anything
+        raise _no_decoder(f"{syntax} {syntax.name}" if is_known else "a UID that is not known" if syntax else None)
     return syntax
 
 

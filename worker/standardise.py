@@ -3,13 +3,15 @@
 Before it: the listener stored and registered the object. After it: ``worker.assess``.
 """
 
+from pathlib import Path
 from time import perf_counter
 
 from kombu.exceptions import OperationalError
+from sqlalchemy import select
 
 from db import fault, log, settings, states
 from db.session import transaction
-from db.states import Claim
+from db.states import Claim, LapsedClaimError
 from db.tables import Radiograph
 from worker import radiograph as standard
 from worker.app import enqueue
@@ -40,16 +42,31 @@ def standardise(claim: Claim) -> None:
     store, row, limits = settings.shared().store, claim.radiograph, worker()
     started = perf_counter()
     pixels = read(store / row.object_path, Limits(limits.max_object_bytes, limits.max_pixels))
-    path = f"standard/{row.sha256[:2]}/{row.sop_instance_uid}.{row.revision}.npy"
+    path = row.standard_file
     sha256 = standard.save(pixels, store / path)
     fault.point("read_saved")
     read_ms = (perf_counter() - started) * 1000
-    with transaction() as session:
-        states.finish(
-            session, claim, standard_path=path, standard_sha256=sha256, read_ms=read_ms, reads=Radiograph.reads + 1
-        )
+    columns = {"standard_path": path, "standard_sha256": sha256, "read_ms": read_ms, "reads": Radiograph.reads + 1}
+    try:
+        with transaction() as session:
+            states.finish(session, claim, **columns)
+    except LapsedClaimError:
+        _remove_unowned(store / path, row)
+        raise
     fault.point("read_written")
     try:
         enqueue(states.ASSESS.queue, row.id)
     except OperationalError:
         logger.warning("message_not_published")  # the row waits; the sweep publishes it once Redis is back
+
+
+def _remove_unowned(path: Path, row: Radiograph) -> None:
+    """Remove what was just written where the patient was forgotten, or the object purged, meanwhile."""
+    owner = select(Radiograph.id).where(
+        Radiograph.sop_instance_uid == row.sop_instance_uid,
+        Radiograph.revision == row.revision,
+        Radiograph.purged_at.is_(None),
+    )
+    with transaction() as session:
+        if session.scalar(owner) is None:
+            path.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ USER_FOR_ROOT = "nobody"  # PostgreSQL refuses root
 _PASSWORDS = {ROLE: "password"} | {role: f"{role.name.lower()}_password" for role in Role}
 """The file with each role's password."""
 INITDB_TIMEOUT_SECONDS = 120.0
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "fsync": "on",
@@ -38,6 +38,11 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "logging_collector": "off",
     "log_destination": "stderr",
+    # Details of an error, and the statement that met it, may quote a row or a patient's ID.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 
 
@@ -149,7 +154,7 @@ class Postgres(Server):
             raise ServerError(f"PostgreSQL's initdb failed in {self.folder}: {last_words(self.log)}")
 
     def _spawn(self, lock: int) -> child.Child:
-        settings = _SETTINGS | {"port": str(self.port)}
+        settings = SETTINGS | {"port": str(self.port)}
         command = [str(binary("postgres")), "-D", str(self._data)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:

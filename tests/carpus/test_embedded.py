@@ -57,6 +57,21 @@ def test_the_database_is_durable(postgres: Postgres, setting: str, value: str) -
     assert answers(postgres, f"SHOW {setting}") == (value,)
 
 
+def test_the_log_names_an_error_and_quotes_neither_row_nor_statement_nor_parameter(postgres: Postgres) -> None:
+    with psycopg.connect(postgres.libpq_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE quoted (name text CHECK (name = 'x'), one int UNIQUE)")
+        connection.execute("INSERT INTO quoted VALUES ('x', 4711)")
+        for statement in ("INSERT INTO quoted VALUES ('DOE^JANE', 1)", "INSERT INTO quoted VALUES ('x', 4711)"):
+            with pytest.raises(psycopg.errors.IntegrityError):
+                connection.execute(statement)
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("INSERT INTO quoted VALUES (%s, 1)", ["DOE^JOHN"])
+        connection.execute("DROP TABLE quoted")
+    log = postgres.log.read_text()
+    assert (log.count("violates check constraint"), log.count("violates unique constraint")) == (2, 1)
+    assert [word for word in ("DOE", "4711", "INSERT") if word in log] == []
+
+
 def test_passwords_are_for_the_owner_only_and_needed(postgres: Postgres) -> None:
     for name in ("password", "admin_password"):
         assert (postgres.folder / name).stat().st_mode & 0o777 == 0o600

@@ -148,6 +148,18 @@ def test_relative_folders_mean_the_same_in_another_folder(tmp_path: Path, monkey
     assert absolute(given) == given | {"CARPUS_BUNDLE": str(tmp_path / "models" / "mine")}
 
 
+def test_the_key_of_pseudonyms_reaches_the_listener_from_the_folder_of_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "carpus_patient_id").write_text("hmac\n")
+    (tmp_path / "carpus_patient_id_key").write_text("k" * 32 + "\n")
+    monkeypatch.setenv("CARPUS_SECRETS", str(tmp_path))
+    for server in ("postgres", "redis"):
+        (tmp_path / server).mkdir()
+    environment = stack.Stack(tmp_path, stack.Ports.free(), print).environment()
+    assert (environment["CARPUS_PATIENT_ID"], environment["CARPUS_PATIENT_ID_KEY"]) == ("hmac", "k" * 32)
+
+
 def test_commands_run_with_this_interpreter_from_any_folder(tmp_path: Path) -> None:
     assert command_line("listener") == [sys.executable, "-m", "dicom_listener"]
     assert command_line("read")[:6] == [sys.executable, "-m", "celery", "-A", "worker.app", "worker"]

@@ -130,7 +130,7 @@ def test_a_data_set_that_is_another_object_is_rejected(listener: Running) -> Non
     assert listener.send_raw("1.2.3", encode(hand_radiograph(SOPInstanceUID="1.2.4"), False, True) or b"") == 0x0000
     (row,) = registered(1)
     assert (row.state, row.sop_instance_uid) == (State.REJECTED, "1.2.3")
-    assert "SOPInstanceUID (0008,0018) of the data set is 1.2.4" in row.state_reason
+    assert "SOPInstanceUID (0008,0018) of the data set is another than the C-STORE command's 1.2.3" in row.state_reason
 
 
 def test_bytes_that_are_no_data_set_are_rejected(listener: Running) -> None:

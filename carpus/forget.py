@@ -1,0 +1,152 @@
+"""``carpus forget``: removes a patient everywhere and says what it removed, and what it cannot.
+
+It works on the configured database and store, else on those of the one-machine stack, whether that runs or not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+from rich.console import Console
+
+from carpus import database, traces
+from carpus.patient import Patient
+from carpus.settings import StackSettings
+from carpus.traces import Traces
+from db import settings
+from db.errors import CarpusError
+
+CONNECT_TIMEOUT_SECONDS = 5
+_OPTIONS = "-c lock_timeout=30s"  # such as for a radiograph that is being registered
+_NOT_REMOVED = (
+    "Not removed, for Carpus cannot: backups and exports (such as `carpus sql --csv`); what PostgreSQL's own files "
+    "hold until its next vacuum; SOP Instance UIDs in logs. What is sent at this moment or later is stored anew."
+)
+
+
+class ForgetError(CarpusError):
+    """The patient was not removed; the message says why and what to do."""
+
+
+def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, takes_committed: bool) -> None:
+    """Show what there is of a patient, ask, and remove it.
+
+    Parameters
+    ----------
+    patient
+        Who is meant.
+    console
+        Where the operator reads.
+    is_dry_run
+        Whether only to show.
+    is_sure
+        Whether not to ask.
+    takes_committed
+        Whether objects go, too, that a storage commitment took custody of.
+
+    Raises
+    ------
+    ForgetError
+        When there are such objects, or the database or the store does not let them go; nothing was removed.
+    """
+    store, sheet = _places()
+    with database.available() as url, _explained():
+        connection = psycopg.connect(
+            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS, row_factory=dict_row, options=_OPTIONS
+        )
+        with connection:
+            with connection.transaction():
+                found = traces.find(connection, store, patient)
+            _say(console, _what("found", found))
+            _say(console, _unknown(found))
+            if not found or is_dry_run:
+                return
+            _check_custody(found, takes_committed=takes_committed)
+            if not is_sure:
+                typer.confirm("Remove all this for good?", abort=True)
+            with connection.transaction():
+                found = traces.find(connection, store, patient)  # again, for it may be more by now
+                _check_custody(found, takes_committed=takes_committed)
+                traces.remove(connection, found)
+    _say(console, _what("removed", found))
+    if sheet and sheet.exists():
+        sheet.unlink()
+        _say(console, f"removed: the contact sheet {sheet}, which may have shown the patient")
+    _say(console, _NOT_REMOVED)
+
+
+def _places() -> tuple[Path, Path | None]:
+    """Return the store that belongs to the database meant, and the demonstration's contact sheet, if there can be one.
+
+    Raises
+    ------
+    ForgetError
+        When there is no store: rows without their files would be half of it.
+    """
+    configured, home = settings.load(database.ConfiguredServers), settings.load(StackSettings).home
+    store = configured.store if configured.database_url else home / "store"
+    if not (store / "objects").is_dir():
+        raise ForgetError(
+            f"no store in {store.absolute()}, whose files are to be removed with the rows: "
+            "run it where the listener's CARPUS_STORE is"
+        )
+    return store, None if configured.database_url else home / "contact_sheet.png"
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise ForgetError("the database is of another version: run `python -m db.migrate`, or `carpus up`") from error
+    except psycopg.Error as error:
+        words = str(error).partition("\n")[0] or type(error).__name__
+        raise ForgetError(f"the database did not let the patient go, run it again: {words}") from error
+    except OSError as error:
+        raise ForgetError(f"a file could not be removed ({error}); cure it and run it again") from error
+
+
+def _check_custody(found: Traces, *, takes_committed: bool) -> None:
+    if found.committed and not takes_committed:
+        raise ForgetError(
+            f"{found.committed} of the objects are committed: senders may have deleted their own copies because Carpus "
+            "promised to keep them; nothing was removed. With --committed they go, too"
+        )
+
+
+def _what(done: str, found: Traces) -> str:
+    if not found:
+        return f"nothing {done} of this patient"
+    rows = {"radiographs": len(found.radiograph_ids)} | {
+        name: found.counts[name] for name in ("assessments", "reference_reads", "commitments")
+    }
+    files = {name: found.folders.get(name, 0) for name in ("objects", "standard", "inbox", "incoming")}
+    return f"{done}: rows: {_listed(rows)}; files: {_listed(files)}"
+
+
+def _listed(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in numbers.items())
+
+
+def _unknown(found: Traces) -> str:
+    """Return what may be the patient's and nobody can tell."""
+    said = []
+    if found.counts["other_issuers"]:
+        said.append(f"{found.counts['other_issuers']} radiographs with this ID are of another issuer: see --issuer")
+    if found.counts["nameless"]:
+        said.append(f"{found.counts['nameless']} radiographs of whomever have no patient ID in their row")
+    if found.unreadable:
+        said.append(f"{found.unreadable} files in inbox and incoming have a header that cannot be read")
+    if found.counts["open_commitments"]:
+        said.append(
+            f"{found.counts['open_commitments']} storage commitments name the objects and are to be answered yet"
+        )
+    return f"left as they are: {'; '.join(said)}" if said else ""
+
+
+def _say(console: Console, line: str) -> None:
+    if line:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

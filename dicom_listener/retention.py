@@ -1,0 +1,114 @@
+"""Stored images are purged so many days after they ended; their rows and results stay.
+
+Called by :mod:`sweep`, a bounded number at a time. What waits for a person is kept: ``FAILED`` is requeued from the
+stored object. So is what a storage commitment took custody of, and the standard radiograph of one that a human read,
+which training needs.
+"""
+
+import time
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from db import fault, log
+from db.session import transaction
+from db.states import in_seconds
+from db.tables import Radiograph, ReferenceRead
+from db.vocabulary import State
+from dicom_listener.register import lock_instance
+from dicom_listener.removal import remove_files
+
+DAY_SECONDS = 86_400.0
+BATCH = 100  # radiographs, each in a transaction of its own: some seconds' work, and the sweep has other things to do
+PAUSE_SECONDS = 600.0  # after everything that was due is purged
+
+_log = log.get(__name__)
+
+
+class Retention:
+    """Purges what is older than the site keeps it.
+
+    Parameters
+    ----------
+    store
+        The store's folder.
+    days
+        Days after its end that a stored image is kept; None for ever.
+    """
+
+    def __init__(self, store: Path, days: int | None) -> None:
+        self._store = store
+        self._days = days
+        self._due_at = 0.0
+
+    def purge_some(self) -> int:
+        """Purge a batch, where it is time for one, and return how many radiographs that were.
+
+        Raises
+        ------
+        TransientError
+            When the database is away.
+        """
+        if self._days is None or time.monotonic() < self._due_at:
+            return 0
+        with transaction() as session:
+            found = session.execute(
+                select(Radiograph.id, Radiograph.sop_instance_uid)
+                .where(_is_due(self._days))
+                .order_by(Radiograph.ended_at)
+                .limit(BATCH)
+            ).all()
+        purged = sum(self._purge(radiograph_id, uid) for radiograph_id, uid in found)
+        if purged:
+            _log.info("radiographs_purged", radiographs=purged)
+        if purged < BATCH:
+            self._due_at = time.monotonic() + PAUSE_SECONDS
+        return purged
+
+    def _purge(self, radiograph_id: int, sop_instance_uid: str) -> bool:
+        """Remove one radiograph's files, then commit that they are gone; a kill in between is finished next time."""
+        assert self._days is not None
+        try:
+            with transaction() as session:
+                lock_instance(session, sop_instance_uid)  # or the same bytes are registered again meanwhile
+                row = session.scalar(
+                    select(Radiograph)
+                    .where(Radiograph.id == radiograph_id, _is_due(self._days))
+                    .with_for_update(skip_locked=True)
+                )
+                if row is None:
+                    return False
+                self._remove_files(session, row)
+                fault.point("purge_uncommitted")
+                row.purged_at = func.clock_timestamp()
+        except OSError:
+            _log.exception("object_not_purged", radiograph_id=radiograph_id)
+            return False
+        return True
+
+    def _remove_files(self, session: Session, row: Radiograph) -> None:
+        gone = []
+        others = exists().where(
+            Radiograph.object_path == row.object_path, Radiograph.id != row.id, Radiograph.purged_at.is_(None)
+        )
+        if not session.scalar(select(others)):  # revisions with the same bytes share the file
+            gone.append(self._store / row.object_path)
+        if not session.scalar(select(exists().where(ReferenceRead.radiograph_id == row.id))):
+            gone.append(self._store / row.standard_file)
+            row.standard_path = row.standard_sha256 = None
+        remove_files(gone)
+
+
+def _is_due(days: int) -> ColumnElement[bool]:
+    """Return which radiographs may be purged now.
+
+    An image that is to be sent on has not been delivered yet when it has ended: delivery adds its condition here.
+    """
+    return and_(
+        Radiograph.purged_at.is_(None),
+        Radiograph.committed_at.is_(None),
+        Radiograph.ended_at < in_seconds(-days * DAY_SECONDS),
+        # A person still has to requeue it, unless a later revision took its place.
+        or_(Radiograph.state != State.FAILED, Radiograph.superseded_at.is_not(None)),
+    )
