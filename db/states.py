@@ -94,6 +94,40 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
     return Claim(row[0], step, row[0].attempts, float(row[1])) if row else None
 
 
+def claim_of_task(
+    session: Session, radiograph_id: int, step: Step, lease_seconds: float, age_seconds: float
+) -> Claim | None:
+    """Return the claim that a task took, for whoever answers in its place; the task itself is past telling.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    radiograph_id
+        The row that the task was given.
+    step
+        The step it did.
+    lease_seconds
+        How long its claims hold.
+    age_seconds
+        How long ago it began. A claim older than that is another's, and its own holds so long that nobody has taken the
+        radiograph since.
+
+    Returns
+    -------
+    Claim or None
+        None where the task had none, or no longer.
+    """
+    row = session.scalar(
+        select(Radiograph).where(
+            Radiograph.id == radiograph_id,
+            Radiograph.state == step.working,
+            Radiograph.due_at >= in_seconds(lease_seconds - age_seconds),
+        )
+    )
+    return Claim(row, step, row.attempts, 0.0) if row else None
+
+
 def finish(session: Session, held: Claim, **columns: Any) -> None:
     """Move a claimed radiograph on to its step's next state, writing what the step found out.
 
@@ -168,6 +202,25 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
         return State.FAILED
     _leave(session, held, state=held.step.waiting, state_reason=reason, due_at=in_seconds(delay_seconds), **_WAITING)
     return held.step.waiting
+
+
+def give_back(session: Session, held: Claim) -> None:
+    """Put a claimed radiograph back to wait at once, as if it had never been claimed: whoever held it was stopped.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+
+    Raises
+    ------
+    LapsedClaimError
+        As in :func:`finish`.
+    """
+    now = func.clock_timestamp()
+    _leave(session, held, state=held.step.waiting, attempts=held.attempt - 1, due_at=now, **_WAITING)
 
 
 def read_again(session: Session, held: Claim, reason: str) -> None:
