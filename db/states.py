@@ -347,6 +347,12 @@ def waiting_count(session: Session, step: Step) -> int:
     return session.scalar(select(func.count()).where(Radiograph.state == step.waiting)) or 0
 
 
+def is_at_work(session: Session, step: Step) -> bool:
+    """Return whether anybody holds a claim for a step that has not lapsed."""
+    held = select(Radiograph.id).where(Radiograph.state == step.working, Radiograph.due_at > func.clock_timestamp())
+    return session.scalar(held.limit(1)) is not None
+
+
 def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
     """Return the waiting radiographs whose message is presumed lost, longest overdue first, and put their time on.
 

@@ -4,6 +4,8 @@ Importing this module is light: no settings read, no connection, no machine lear
 to enqueue.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
@@ -87,8 +89,27 @@ def queue_length(queue: str) -> int:
     kombu.exceptions.OperationalError
         When Redis is away or full.
     """
+    with _channel() as channel:
+        return int(channel.queue_declare(queue, passive=False).message_count)
+
+
+def next_message(queue: str) -> bytes | None:
+    """Return the message that a worker takes next from Redis, left there; None where the queue is empty.
+
+    Raises
+    ------
+    kombu.exceptions.OperationalError
+        When Redis is away or full.
+    """
+    with _channel() as channel:
+        message: bytes | None = channel.client.lindex(queue, -1)  # kombu pushes on the left
+        return message
+
+
+@contextmanager
+def _channel() -> Iterator[Any]:
     try:
         with app.connection_for_read() as connection:
-            return int(connection.default_channel.queue_declare(queue, passive=False).message_count)
+            yield connection.default_channel
     except RedisError as error:  # kombu passes some of them on as they are
         raise OperationalError(str(error)) from error
