@@ -173,6 +173,25 @@ def forget(
 
 
 @app.command()
+def requeue(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(help="Radiographs, by the id that `worklist` shows or by SOP Instance UID.", metavar="ID…"),
+    ] = None,
+    all_failed: Annotated[bool, typer.Option("--all", help="Every radiograph that is FAILED.")] = False,
+    all_rejected: Annotated[
+        bool, typer.Option("--rejected", help="Every radiograph that its reader REJECTED, such as after an update.")
+    ] = False,
+) -> None:
+    """Put radiographs that ended as FAILED or REJECTED back to be read and assessed again, all attempts before them."""
+    with _in_one_line():
+        from carpus.requeue import run
+
+        if not run(named or [], Console(), all_failed=all_failed, all_rejected=all_rejected):
+            raise typer.Exit(1)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, one line a check."""
     with _in_one_line():

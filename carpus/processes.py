@@ -21,7 +21,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 """Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
 
 SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
-# A worker finishes the radiograph in hand; what takes longer is tried again after its claim lapses.
+# Longer than CARPUS_WORKER_STOP_SECONDS and CARPUS_STOP_SECONDS by default, after which a worker gives back what it has
+# in hand and the listener leaves it to the sweep; what is killed here is tried again after its claim lapses.
 STOP_TIMEOUT_SECONDS = 15.0
 _PROGRAMS = {"python": (sys.executable,), "celery": (sys.executable, "-m", "celery")}
 _PACKAGES = Path(__file__).resolve().parents[1]

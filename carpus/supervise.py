@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from carpus.logs import last_words
+from carpus.logs import cut, last_words
 from db.errors import CarpusError
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+LOGS_SECONDS = 10.0  # between two looks at the size of the logs
 STEADY_SECONDS = 60.0  # one that ran so long begins anew with the shortest pause
 
 
@@ -70,6 +71,7 @@ class Supervisor:
         self._say = say
         self._most_deaths = most_deaths
         self._cares: list[_Care] = []
+        self._logs_due_at = 0.0
 
     def start(self, member: Member) -> None:
         """Start a member and take it into care, after those it depends on."""
@@ -84,6 +86,7 @@ class Supervisor:
         StackError
             When given up.
         """
+        self._cut_logs()
         for care in self._cares:
             now = time.monotonic()
             if care.member.is_alive:
@@ -108,6 +111,12 @@ class Supervisor:
         for care in reversed(self._cares):
             care.member.kill()
         self._cares.clear()
+
+    def _cut_logs(self) -> None:
+        if (now := time.monotonic()) >= self._logs_due_at:
+            self._logs_due_at = now + LOGS_SECONDS
+            for care in self._cares:
+                cut(care.member.log)
 
     def _note_death(self, care: _Care, now: float) -> None:
         care.deaths += 1

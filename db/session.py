@@ -40,8 +40,13 @@ os.register_at_fork(after_in_child=engine.cache_clear)
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(database: Engine | None = None) -> Iterator[Session]:
     """Open a session whose block is one transaction: committed at its end, rolled back on an exception.
+
+    Parameters
+    ----------
+    database
+        None: that of the settings.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def transaction() -> Iterator[Session]:
         When the database is away, goes away in the middle, or ended the transaction for another one's sake.
     """
     try:
-        with Session(engine(), expire_on_commit=False) as session, session.begin():
+        with Session(database or engine(), expire_on_commit=False) as session, session.begin():
             yield session
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise TransientError(f"the database did not answer ({_first_line(error)})") from error

@@ -97,6 +97,40 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
     return Claim(row[0], step, row[0].attempts, float(row[1])) if row else None
 
 
+def claim_of_task(
+    session: Session, radiograph_id: int, step: Step, lease_seconds: float, age_seconds: float
+) -> Claim | None:
+    """Return the claim that a task took, for whoever answers in its place; the task itself is past telling.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    radiograph_id
+        The row that the task was given.
+    step
+        The step it did.
+    lease_seconds
+        How long its claims hold.
+    age_seconds
+        How long ago it began. A claim older than that is another's, and its own holds so long that nobody has taken the
+        radiograph since.
+
+    Returns
+    -------
+    Claim or None
+        None where the task had none, or no longer.
+    """
+    row = session.scalar(
+        select(Radiograph).where(
+            Radiograph.id == radiograph_id,
+            Radiograph.state == step.working,
+            Radiograph.due_at >= in_seconds(lease_seconds - age_seconds),
+        )
+    )
+    return Claim(row, step, row.attempts, 0.0) if row else None
+
+
 def finish(session: Session, held: Claim, **columns: Any) -> None:
     """Move a claimed radiograph on to its step's next state, writing what the step found out.
 
@@ -173,6 +207,25 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
     return held.step.waiting
 
 
+def give_back(session: Session, held: Claim) -> None:
+    """Put a claimed radiograph back to wait at once, as if it had never been claimed: whoever held it was stopped.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The claim; it is over afterwards.
+
+    Raises
+    ------
+    LapsedClaimError
+        As in :func:`finish`.
+    """
+    now = func.clock_timestamp()
+    _leave(session, held, state=held.step.waiting, attempts=held.attempt - 1, due_at=now, **_WAITING)
+
+
 def read_again(session: Session, held: Claim, reason: str) -> None:
     """Put a claimed radiograph back to be read, for what reading made is gone; only as often as there are attempts.
 
@@ -213,6 +266,50 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
         raise LapsedClaimError(
             f"radiograph {held.radiograph.id}: attempt {held.attempt} at {held.step.queue} had lapsed"
         )
+
+
+def requeue(session: Session, radiograph_id: int) -> str | None:
+    """Put what ended as ``FAILED``, or was rejected by its reader, back to be read from the beginning.
+
+    Its message is the sweep's, as for any radiograph whose message was lost.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    radiograph_id
+        The row.
+
+    Returns
+    -------
+    str or None
+        Why it was not put back, or None when it was.
+    """
+    row = session.get(Radiograph, radiograph_id, with_for_update=True)
+    if row is None:
+        return "there is no such radiograph"
+    if refusal := _why_not_requeued(row):
+        return refusal
+    now = func.clock_timestamp()
+    session.execute(
+        update(Radiograph)
+        .where(Radiograph.id == radiograph_id)
+        .values(state=State.RECEIVED, attempts=0, reads=0, due_at=now, ended_at=None, **_WAITING)
+        .execution_options(synchronize_session=False)
+    )
+    return None
+
+
+def _why_not_requeued(row: Radiograph) -> str | None:
+    if row.state not in {State.FAILED, State.REJECTED}:
+        return f"it is {row.state}; only what is FAILED or REJECTED can be put back"
+    if row.superseded_at is not None:
+        return "other bytes were sent under its SOP Instance UID since; they are what counts"
+    if row.purged_at is not None:
+        return "retention has removed its stored object; send it again"
+    if row.state == State.REJECTED and row.attempts == 0:
+        return "it was rejected when it came, before it was read; send it again, corrected"
+    return None
 
 
 def expire_claims(session: Session, step: Step) -> int:
@@ -279,6 +376,12 @@ def clock_went_back(session: Session, by_seconds: float) -> int:
 def waiting_count(session: Session, step: Step) -> int:
     """Return how many radiographs wait for a step."""
     return session.scalar(select(func.count()).where(Radiograph.state == step.waiting)) or 0
+
+
+def is_at_work(session: Session, step: Step) -> bool:
+    """Return whether anybody holds a claim for a step that has not lapsed."""
+    held = select(Radiograph.id).where(Radiograph.state == step.working, Radiograph.due_at > func.clock_timestamp())
+    return session.scalar(held.limit(1)) is not None
 
 
 def take_overdue(session: Session, step: Step, limit: int) -> list[int]:

@@ -4,9 +4,13 @@ Importing this module is light: no settings read, no connection, no machine lear
 to enqueue.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from db import settings
 from db.errors import SettingsError
@@ -39,14 +43,19 @@ def _configuration() -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": 3,
+        # A Redis without room answers by an error; the worker waits for it as for one that is away, and does not end.
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             # Longer than any task, for a message that comes back early runs a task twice; the sweep finds lost ones
             # much sooner.
             "visibility_timeout": 3600,
-            "socket_timeout": 10,
+            "socket_timeout": 5,  # for whoever asks a Redis that hangs
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 15,
+            # Whoever publishes asks an absent Redis twice and leaves the rest to the sweep, instead of trying for 6 s.
+            "max_retries": 1,
+            "interval_start": 0,
         },
     }
 
@@ -67,7 +76,7 @@ def enqueue(queue: str, radiograph_id: int) -> None:
     Raises
     ------
     kombu.exceptions.OperationalError
-        When Redis is away; nothing is lost, since the sweep publishes again.
+        When Redis is away or full; nothing is lost, since the sweep publishes again.
     """
     app.send_task(queue, args=[radiograph_id], queue=queue, retry=False)
 
@@ -78,7 +87,29 @@ def queue_length(queue: str) -> int:
     Raises
     ------
     kombu.exceptions.OperationalError
-        When Redis is away.
+        When Redis is away or full.
     """
-    with app.connection_for_read() as connection:
-        return int(connection.default_channel.queue_declare(queue, passive=False).message_count)
+    with _channel() as channel:
+        return int(channel.queue_declare(queue, passive=False).message_count)
+
+
+def next_message(queue: str) -> bytes | None:
+    """Return the message that a worker takes next from Redis, left there; None where the queue is empty.
+
+    Raises
+    ------
+    kombu.exceptions.OperationalError
+        When Redis is away or full.
+    """
+    with _channel() as channel:
+        message: bytes | None = channel.client.lindex(queue, -1)  # kombu pushes on the left
+        return message
+
+
+@contextmanager
+def _channel() -> Iterator[Any]:
+    try:
+        with app.connection_for_read() as connection:
+            yield connection.default_channel
+    except RedisError as error:  # kombu passes some of them on as they are
+        raise OperationalError(str(error)) from error

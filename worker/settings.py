@@ -5,9 +5,12 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from db import settings
+from db import settings, states
 from db.settings import Seconds, Settings
 from worker.bundle import starter_folder
+
+# What a read may take beyond its time limit until the claim lapses: ending a process and starting its successor.
+LEASE_MARGIN_SECONDS = 15
 
 
 class WorkerSettings(Settings):
@@ -24,7 +27,14 @@ class WorkerSettings(Settings):
         60, description="after this a silent assess worker's radiograph is tried again"
     )
     retry_seconds: Seconds = Field(5, description="wait before the second attempt; doubled for each further one")
+    worker_stop_seconds: Seconds = Field(
+        10, description="for radiographs in hand when a worker is stopped; then they are given back"
+    )
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")
+
+    def lease_seconds(self, step: states.Step) -> float:
+        """Return how long a claim holds: longer than the step may take, the end of its process included."""
+        return self.read_seconds + LEASE_MARGIN_SECONDS if step is states.READ else self.assess_lease_seconds
 
 
 class FlowerSettings(Settings):

@@ -60,7 +60,7 @@ def perform(step: Step, radiograph_id: int, lease_seconds: float, work: Callable
         except Exception as error:  # the border: any fault is this radiograph's next attempt
             logger.exception("step_failed", attempt=claim.attempt)
             reason = _reason(error, step)
-            _answer(claim, lambda: _retry(claim, reason))
+            _answer(claim, lambda: put_back(claim, reason))
 
 
 def _reject(claim: Claim, reason: str) -> None:
@@ -75,7 +75,23 @@ def _read_again(claim: Claim, reason: str) -> None:
     logger.warning("radiograph_read_again", reason=reason)
 
 
-def _retry(claim: Claim, reason: str) -> None:
+def put_back(claim: Claim, reason: str) -> None:
+    """Let a radiograph wait for its next attempt, longer each time, or end it after the last.
+
+    Parameters
+    ----------
+    claim
+        It is over afterwards.
+    reason
+        What failed, without patient data.
+
+    Raises
+    ------
+    TransientError
+        When the database is away.
+    LapsedClaimError
+        When the radiograph has gone on without this claim.
+    """
     delay_seconds = min(settings.worker().retry_seconds * 2 ** (claim.attempt - 1), LONGEST_RETRY_SECONDS)
     with transaction() as session:
         state = states.retry_later(session, claim, reason, delay_seconds)

@@ -14,23 +14,21 @@ from worker import settings
 from worker.app import app
 from worker.steps import perform
 
-# What a task may take beyond its time limit until the claim lapses: ending a process and starting its successor.
-LEASE_MARGIN_SECONDS = 15
 # Reading meets hostile input: only processes can be ended for time or memory. Assessing shares one engine, and
 # TensorFlow must not be forked once it is loaded.
 POOLS = {states.READ.queue: {"prefork"}, states.ASSESS.queue: {"threads", "solo"}}
 
 
-@app.task(name="read")
+@app.task(name=states.READ.queue, Request="worker.stand_in:AnsweredFor")
 def read(radiograph_id: int) -> None:
     """Turn a stored object into the standard radiograph."""
     # Flower and Celery's command import this module, but not what the tasks do.
     from worker.standardise import standardise
 
-    perform(states.READ, radiograph_id, settings.worker().read_seconds + LEASE_MARGIN_SECONDS, standardise)
+    perform(states.READ, radiograph_id, settings.worker().lease_seconds(states.READ), standardise)
 
 
-@app.task(name="assess")
+@app.task(name=states.ASSESS.queue, Request="worker.stand_in:AnsweredFor")
 def assess(radiograph_id: int) -> None:
     """Estimate bone age from the standard radiograph and store the result."""
     from worker.assess import assess as assess_radiograph
@@ -39,7 +37,7 @@ def assess(radiograph_id: int) -> None:
     perform(
         states.ASSESS,
         radiograph_id,
-        settings.worker().assess_lease_seconds,
+        settings.worker().lease_seconds(states.ASSESS),
         lambda claim: assess_radiograph(claim, active()),
     )
 
@@ -59,13 +57,21 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
             raise SystemExit(f"carpus: queue {queue} needs --pool {' or '.join(sorted(POOLS[queue]))}")
     try:
         read.soft_time_limit = settings.worker().read_seconds
-        read.time_limit = read.soft_time_limit + LEASE_MARGIN_SECONDS / 3
+        read.time_limit = read.soft_time_limit + settings.LEASE_MARGIN_SECONDS / 3
         if states.ASSESS.queue in consumed:
             from worker.engines.chosen import active
 
             active()
     except CarpusError as error:
         raise SystemExit(f"carpus: {error}") from error
+
+
+@signals.worker_shutting_down.connect
+def _bound_stop(**_: Any) -> None:
+    # Celery's command and Flower import this module; only a worker needs what answers for lost tasks.
+    from worker.stand_in import stop_within
+
+    stop_within(settings.worker().worker_stop_seconds)
 
 
 @signals.worker_process_init.connect

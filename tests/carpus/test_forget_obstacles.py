@@ -111,7 +111,7 @@ def test_the_one_machine_stack_forgets_also_when_it_does_not_run(
     (home / "store" / "objects").mkdir(parents=True)
     (home / "contact_sheet.png").touch()
     with monkeypatch.context() as patch:
-        for name, value in (("DATABASE_URL", postgres.url), ("BROKER_URL", "redis://none"), ("STORE", str(home))):
+        for name, value in (("DATABASE_URL", postgres.url), ("BROKER_URL", "redis://"), ("STORE", str(home))):
             patch.setenv(f"CARPUS_{name}", value)
         forget_process_state()
         migrate.upgrade()

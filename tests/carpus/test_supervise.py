@@ -133,3 +133,16 @@ def test_all_are_asked_to_stop_before_any_is_waited_for_and_the_first_started_en
     events.clear()
     supervisor.stop()
     assert events == ["ask read", "ask postgres", "stop read", "stop postgres"]
+
+
+def test_logs_are_looked_at_every_ten_seconds(
+    clock: Clock, member: FakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[float] = []
+    monkeypatch.setattr(supervise, "cut", lambda log: cut.append(clock.now))
+    supervisor = Supervisor(lambda line: None)
+    supervisor.start(member)
+    for _ in range(5):
+        supervisor.look_after()
+        clock.now += 4
+    assert cut == [1000, 1012]

@@ -79,6 +79,34 @@ def test_a_lapsed_claim_is_taken_over_and_its_first_holder_can_write_nothing() -
     assert _row(radiograph_id).read_ms == 2.0
 
 
+def test_a_claim_given_back_waits_at_once_as_if_it_had_never_been() -> None:
+    radiograph_id = _new(due_at=text("now() + interval '1 hour'"))
+    held = _claimed(radiograph_id)
+    with transaction() as session:
+        states.give_back(session, held)
+    row = _row(radiograph_id)
+    assert (row.state, row.attempts) == (State.RECEIVED, 0)
+    with transaction() as session:
+        assert states.take_overdue(session, READ, limit=1) == [radiograph_id]
+
+
+def test_a_claim_is_a_tasks_only_if_it_was_taken_since_the_task_began() -> None:
+    radiograph_id = _new()
+    assert _claim_of_task(radiograph_id, age_seconds=1) is None
+    claimed = _claimed(radiograph_id)
+    assert _claim_of_task(radiograph_id, age_seconds=0) is None
+    found = _claim_of_task(radiograph_id, age_seconds=1)
+    assert found is not None
+    assert (found.radiograph.id, found.attempt) == (radiograph_id, claimed.attempt)
+    with transaction() as session:
+        assert states.claim_of_task(session, radiograph_id, ASSESS, LEASE_SECONDS, 1) is None
+
+
+def _claim_of_task(radiograph_id: int, age_seconds: float) -> Claim | None:
+    with transaction() as session:
+        return states.claim_of_task(session, radiograph_id, READ, LEASE_SECONDS, age_seconds)
+
+
 def test_a_permanent_reason_ends_it_at_once() -> None:
     radiograph_id = _new()
     with transaction() as session:

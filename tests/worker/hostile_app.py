@@ -1,21 +1,24 @@
-"""The worker's application with a reading step that does what the worst objects do; run by ``test_limits``."""
+"""The worker's application with steps that do what the worst objects do; run by ``working``."""
 
 import os
 import signal
 import time
+from typing import Any
 
 from db import states
 from db.session import transaction
 from db.states import Claim
-from worker import standardise
+from db.tables import Radiograph
+from worker import assess, standardise
 from worker.app import app
+from worker.engines import chosen
 
 __all__ = ["app"]
 
 SOFT_LIMIT = signal.SIGUSR1  # by which billiard raises SoftTimeLimitExceeded in the process
 
 
-def _misbehave(claim: Claim) -> None:
+def _misbehave(claim: Claim, *_: Any) -> None:
     match claim.radiograph.patient_id:
         case "hangs":
             time.sleep(600)
@@ -24,10 +27,16 @@ def _misbehave(claim: Claim) -> None:
             time.sleep(600)
         case "takes all memory":
             bytearray(64 * 2**30)
+        case "takes all of the machine's memory":
+            os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does then
         case "crashes":
             os.abort()
+        case str(name) if name.startswith("takes a while"):
+            time.sleep(0.5)
     with transaction() as session:
-        states.finish(session, claim)
+        states.finish(session, claim, reads=Radiograph.reads + 1)  # counted for either step
 
 
 standardise.standardise = _misbehave
+assess.assess = _misbehave
+chosen.active = lambda: None  # type: ignore[assignment,return-value]  # no network is needed

@@ -1,69 +1,90 @@
 """What a hostile object cannot do: the read worker's limits, tried on a real prefork worker."""
 
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
+import psutil
 import pytest
-from sqlalchemy import select
 
-from carpus import child
-from carpus.processes import COMMANDS
 from db.session import transaction
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
+from tests.worker.working import Working, rows, sweep_until, wait_until
 from worker.app import enqueue
 
-ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60.0
+# What the process can still say of itself, and what only its worker can.
 HOSTILE = {
     "hangs": "the read took longer than CARPUS_READ_SECONDS allows",
     "takes all memory": "the read needed more memory than CARPUS_READ_MEMORY_BYTES allows",
+    "hangs in a library": "the read took longer than CARPUS_READ_SECONDS allows, and its process was ended",
+    "crashes": "the process of the read crashed (SIGABRT)",
+    "takes all of the machine's memory": "the process of the read was killed (SIGKILL), mostly by the system for "
+    "want of memory",
 }
+HARMLESS = ["harmless 1", "harmless 2", "harmless 3"]
 
 
-@pytest.fixture
-def hostile_worker(
-    carpus_env: CarpusEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[child.Child]:
-    monkeypatch.setenv("CARPUS_READ_SECONDS", "2")
-    monkeypatch.setenv("CARPUS_ATTEMPTS", "1")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    _, *arguments = COMMANDS["read"]
-    hostile = (word.replace("worker.app", "tests.worker.hostile_app") for word in arguments)
-    with (tmp_path / "worker.log").open("wb") as log:
-        started = child.spawn([sys.executable, "-m", "celery", *hostile], log, os.environ)
-    yield started
-    child.stop(started)
-
-
-def test_a_hostile_object_ends_with_its_reason_and_its_neighbours_are_read(hostile_worker: child.Child) -> None:
-    names = [*HOSTILE, "hangs in a library", "crashes", "harmless 1", "harmless 2"]
+def _add(*names: str) -> None:
     with transaction() as session:
-        ids = {name: add_radiograph(session, f"1.2.{number}", patient_id=name) for number, name in enumerate(names)}
-    for radiograph_id in ids.values():
+        ids = [add_radiograph(session, f"1.2.{number}", patient_id=name) for number, name in enumerate(names)]
+    for radiograph_id in ids:
         enqueue("read", radiograph_id)
-    expected = dict.fromkeys(HOSTILE, State.FAILED) | {"harmless 1": State.READ, "harmless 2": State.READ}
-    # These two cannot speak for themselves any more: their claims lapse, and the sweep takes over (tests/db).
-    expected |= {"hangs in a library": State.READING, "crashes": State.READING}
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (found := _states()) != expected and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert found == expected
-    assert hostile_worker.poll() is None
-    with transaction() as session:
-        for name, reason in HOSTILE.items():
-            assert session.get_one(Radiograph, ids[name]).state_reason == reason
 
 
-def _states() -> dict[str | None, str]:
-    with transaction() as session:
-        return {row.patient_id: row.state for row in session.scalars(select(Radiograph))}
+def _ended(found: dict[str, Radiograph]) -> bool:
+    return all(row.state in {State.FAILED, State.READ} for row in found.values())
+
+
+def test_a_hostile_object_ends_with_its_reason_and_its_neighbours_lose_no_attempt(
+    working: Callable[..., Working],
+) -> None:
+    worker = working("read", CARPUS_READ_SECONDS="2", CARPUS_ATTEMPTS="1")
+    _add(*HOSTILE, *HARMLESS)
+    found = sweep_until(_ended)
+    assert {name: found[name].state_reason for name in HOSTILE} == HOSTILE
+    assert {found[name].state for name in HOSTILE} == {State.FAILED}
+    assert {(found[name].state, found[name].state_reason) for name in HARMLESS} == {(State.READ, None)}
+    assert worker.is_alive
+
+
+def test_the_third_crash_is_the_last_long_before_a_lease_lapses(working: Callable[..., Working]) -> None:
+    # A lease of 75 s: what ends here within the deadline was charged when its process was lost.
+    working("read", CARPUS_READ_SECONDS="60", CARPUS_RETRY_SECONDS="0.2")
+    _add("crashes", "takes all of the machine's memory", *HARMLESS)
+    found = sweep_until(_ended)
+    assert [found[name].attempts for name in ("crashes", "takes all of the machine's memory")] == [3, 3]
+    assert {found[name].state for name in HARMLESS} == {State.READ}
+
+
+def test_a_process_that_was_asked_to_end_costs_its_radiograph_nothing(working: Callable[..., Working]) -> None:
+    worker = working("read", CARPUS_READ_SECONDS="60")
+    _add("hangs")
+    wait_until(lambda: {row.state for row in rows().values()} == {State.READING}, rows)
+    for process in psutil.Process(worker.pid).children():
+        process.terminate()
+    worker.wait_for_event("radiograph_given_back")
+    (row,) = rows().values()
+    assert row.attempts == 0
+
+
+def test_a_process_lost_while_the_database_is_away_leaves_the_claim_to_lapse(
+    working: Callable[..., Working], carpus_env: CarpusEnvironment
+) -> None:
+    worker = working("read", CARPUS_READ_SECONDS="60")
+    _add("hangs")
+    wait_until(lambda: {row.state for row in rows().values()} == {State.READING}, rows)
+    carpus_env.servers.postgres.stop()
+    for process in psutil.Process(worker.pid).children():
+        process.kill()
+    worker.wait_for_event("task_not_answered_for")
+    carpus_env.servers.postgres.start()
+    (row,) = rows().values()
+    assert (row.state, row.attempts) == (State.READING, 1)
+    assert worker.is_alive
 
 
 @pytest.mark.parametrize(
