@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test lint format bench locks clean
+.PHONY: demo up doctor test peers lint format bench locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -28,6 +28,11 @@ doctor: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(TESTS)
+
+# Needs Debian's orthanc and dcmtk.
+peers: export CARPUS_PEERS = 1
+peers: $(INSTALLED)
+	$(BIN)/python -m pytest tests/peers
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
