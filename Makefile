@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test faults lint format bench audit sbom locks clean
+.PHONY: demo up doctor test faults peers lint format bench audit sbom locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -34,6 +34,11 @@ faults: $(INSTALLED)
 	rm -rf .faults
 	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults
 	$(BIN)/python -m tests.faults.table
+
+# Needs Debian's orthanc and dcmtk.
+peers: export CARPUS_PEERS = 1
+peers: $(INSTALLED)
+	$(BIN)/python -m pytest tests/peers
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pydicom import uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
 from db import log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from db.settings import SharedSettings
 from dicom_listener.accept import SECONDARY_CAPTURES
+from dicom_listener.commitment.request import handle_action
+from dicom_listener.commitment.service import StorageCommitment
 from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
 from dicom_listener.receive import association_fields, handle_store
 from dicom_listener.register import Registrar
@@ -68,6 +70,7 @@ class Listener:
     server: ThreadedAssociationServer
     registrar: Registrar
     sweep: Sweep
+    commitment: StorageCommitment | None
 
     @property
     def port(self) -> int:
@@ -82,6 +85,8 @@ class Listener:
             time.sleep(_POLL_SECONDS)
         for association in self.server.active_associations:
             association.abort()
+        if self.commitment is not None:
+            self.commitment.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
         self.sweep.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
         self.registrar.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
 
@@ -99,7 +104,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     Raises
     ------
     SettingsError
-        When the store cannot be written to.
+        When the store cannot be written to, or a setting contradicts another.
     OSError
         When the address cannot be bound, because the port is taken or the host is not this machine's.
     """
@@ -109,14 +114,20 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     registrar = Registrar(store, settings, shared, database, broker)
     retention = Retention(store.root, settings.retention_days)
     sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
-    server = _server(settings, store, registrar)
+    is_committing = settings.storage_commitment
+    commitment = StorageCommitment(settings, store, STORAGE_CLASSES, database) if is_committing else None
+    server = _server(settings, store, registrar, commitment)
     registrar.start()
     sweep.start()
+    if commitment is not None:
+        commitment.start()
     threading.Thread(target=server.serve_forever, name="acceptor", daemon=True).start()
-    return Listener(server, registrar, sweep)
+    return Listener(server, registrar, sweep, commitment)
 
 
-def _server(settings: ListenerSettings, store: Store, registrar: Registrar) -> ThreadedAssociationServer:
+def _server(
+    settings: ListenerSettings, store: Store, registrar: Registrar, commitment: StorageCommitment | None
+) -> ThreadedAssociationServer:
     # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
     _config.LOG_HANDLER_LEVEL = "none"
     logging.getLogger("pynetdicom").setLevel(logging.ERROR)
@@ -137,6 +148,9 @@ def _server(settings: ListenerSettings, store: Store, registrar: Registrar) -> T
         (evt.EVT_RELEASED, _log_association, ["association_released"]),
         (evt.EVT_ABORTED, _log_association, ["association_aborted"]),
     ]
+    if commitment is not None:
+        entity.add_supported_context(StorageCommitmentPushModel)
+        handlers.append((evt.EVT_N_ACTION, handle_action, [commitment.conversations, commitment.database]))
     address = (settings.listener_host, settings.listener_port)
     server = entity.make_server(address, evt_handlers=handlers, server_class=ThreadedAssociationServer)
     entity._servers.append(server)  # its shutdown() takes it out again, but only start_server() puts it in

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from db.settings import Seconds, Settings
+from dicom_listener.commitment.peers import CommitmentPeers
 
 # PS3.5 table 6.2-1: 16 characters of the default repertoire, no backslash, not spaces alone.
 AETitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[ -\[\]-~]{1,16}$")]
@@ -43,6 +44,12 @@ class ListenerSettings(Settings):
     sweep_seconds: Seconds = Field(5, description="between two looks for what was left behind")
     # Shorter than the 10 s that Docker grants by default, for some modalities keep an association open for ever.
     stop_seconds: Seconds = Field(8, description="for associations and rows under way when the listener is stopped")
+    storage_commitment: bool = Field(
+        False, description="take custody of stored objects on request; not while `CARPUS_RETENTION_DAYS` is set"
+    )
+    commitment_peers: CommitmentPeers = Field(
+        None, description="where to report commitments once a requester has gone: `PACS=10.0.0.5:104,…`, by AE title"
+    )
 
     @field_validator("patient_id_key")
     @classmethod

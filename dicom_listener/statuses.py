@@ -46,8 +46,8 @@ class WrongSOPClassError(RefusedObjectError):
 _DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def response(status: Status, comment: str = "") -> Dataset:
-    """Return a C-STORE response's status elements.
+def response(status: IntEnum, comment: str = "") -> Dataset:
+    """Return a response's status elements.
 
     Parameters
     ----------

@@ -1,0 +1,42 @@
+"""How the delivery of a report went, in the database and in the log."""
+
+from db import fault, log
+from db.session import transaction
+from dicom_listener.commitment import ledger
+
+_SUCCESS = 0x0000
+
+_log = log.get(__name__)
+
+
+def note_answer(commitment_id: int, status: int) -> None:
+    """Write down how a requester answered a report.
+
+    Raises
+    ------
+    TransientError
+        When the database is away.
+    """
+    fault.point("before_reported")
+    if status != _SUCCESS:
+        note_failure(commitment_id, f"the requester answered the report with status 0x{status:04X}")
+        return
+    with transaction() as session:
+        ledger.reported(session, commitment_id)
+    _log.info("commitment_reported", commitment_id=commitment_id)
+
+
+def note_failure(commitment_id: int, reason: str, *, is_final: bool = False) -> None:
+    """Write down why a report was not delivered; what is given up is an error in the log.
+
+    Raises
+    ------
+    TransientError
+        When the database is away.
+    """
+    with transaction() as session:
+        is_over = ledger.failed(session, commitment_id, reason, is_final=is_final)
+    if is_over:
+        _log.error("commitment_not_reported", commitment_id=commitment_id, reason=reason)
+    else:
+        _log.warning("commitment_report_delayed", commitment_id=commitment_id, reason=reason)

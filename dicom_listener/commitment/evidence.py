@@ -1,0 +1,57 @@
+"""Whether a stored file is still, byte by byte, the object that was received under its name."""
+
+import hashlib
+from pathlib import Path
+
+from pydicom.filereader import read_file_meta_info
+
+from db import log
+from db.errors import RejectedRadiographError
+from db.tables import Radiograph
+from dicom_listener.commitment.statuses import FailureReason
+from dicom_listener.describe import check_identity
+from dicom_listener.header import read_header
+
+# The group length element's value, which counts the bytes of file meta information after itself (PS3.10 section 7.1).
+_GROUP_LENGTH_AT, _GROUP_LENGTH_ENDS_AT = 140, 144
+
+_log = log.get(__name__)
+
+
+def reason_against_file(path: Path, row: Radiograph) -> FailureReason | None:
+    """Read a stored file through, and return why it cannot be committed.
+
+    Parameters
+    ----------
+    path
+        The stored object.
+    row
+        What was registered of it.
+
+    Returns
+    -------
+    FailureReason or None
+        None where size, digest and identity are those of the row.
+    """
+    try:
+        reason = None if _is_whole(path, row) else FailureReason.PROCESSING_FAILURE
+        if reason is None:
+            check_identity(read_header(path, read_file_meta_info(path)), row.sop_class_uid or "", row.sop_instance_uid)
+    except FileNotFoundError:
+        reason = FailureReason.NO_SUCH_OBJECT_INSTANCE
+    except RejectedRadiographError:  # as it was received: its bytes are another object's, or none's
+        return FailureReason.CLASS_INSTANCE_CONFLICT
+    except Exception:  # noqa: BLE001  a damaged header, a failing disk: whatever it is, no custody is taken of it
+        reason = FailureReason.PROCESSING_FAILURE
+    if reason is not None:
+        _log.error("stored_object_damaged", radiograph_id=row.id, reason=reason.name)
+    return reason
+
+
+def _is_whole(path: Path, row: Radiograph) -> bool:
+    with path.open("rb") as file:
+        file.seek(_GROUP_LENGTH_AT)
+        group_length = int.from_bytes(file.read(_GROUP_LENGTH_ENDS_AT - _GROUP_LENGTH_AT), "little")
+        file.seek(_GROUP_LENGTH_ENDS_AT + group_length)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # of the data set
+    return path.stat().st_size == row.size_bytes and digest == row.sha256

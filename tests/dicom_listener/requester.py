@@ -1,0 +1,148 @@
+"""A modality that asks for storage commitment, by associations of its own, and listens for the reports."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+from sqlalchemy import Row
+
+from tests.dicom_listener.conftest import poll, rows
+from tests.objects import hand_radiograph
+
+AE_TITLE = "MODALITY"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report said: the objects committed, and for each other one the reason."""
+
+    transaction_uid: str
+    event_type: int
+    committed: list[str]
+    failed: dict[str, int]
+    is_on_own_association: bool
+    roles: tuple[bool, bool] | None
+
+    @classmethod
+    def of(cls, event: Event) -> "Report":
+        information = event.event_information
+        association = event.assoc
+        roles = [(item.scu_role, item.scp_role) for item in association.requestor.role_selection.values()]
+        return cls(
+            information.TransactionUID,
+            event.event_type,
+            [item.ReferencedSOPInstanceUID for item in information.get("ReferencedSOPSequence", [])],
+            {item.ReferencedSOPInstanceUID: item.FailureReason for item in information.get("FailedSOPSequence", [])},
+            association.is_requestor,
+            roles[0] if roles else None,
+        )
+
+
+@dataclass
+class Requester:
+    """The modality; `port` is the listener's."""
+
+    port: int
+    reports: "queue.Queue[Report]" = field(default_factory=queue.Queue)
+    received: list[str] = field(default_factory=list)  # kinds of messages on its own association, in their order
+    answer: threading.Event = field(default_factory=threading.Event)  # reports wait for it before they are answered
+    status: int = 0x0000
+
+    def __post_init__(self) -> None:
+        self.answer.set()
+
+    @contextmanager
+    def associated(self) -> Iterator[Association]:
+        association = self._associate(self._take)
+        try:
+            yield association
+        finally:
+            # Its release() may wait for ever, where a report has just been answered by a thread of its own.
+            association.abort()
+
+    def _associate(self, take: Callable[[Event], tuple[int, None]]) -> Association:
+        entity = AE(AE_TITLE)
+        entity.add_requested_context(StorageCommitmentPushModel)
+        example = hand_radiograph()
+        entity.add_requested_context(example.SOPClassUID, example.file_meta.TransferSyntaxUID)
+        handlers: list[Any] = [
+            (evt.EVT_N_EVENT_REPORT, take),
+            (evt.EVT_DIMSE_RECV, lambda event: self.received.append(type(event.message).__name__)),
+        ]
+        association = entity.associate("127.0.0.1", self.port, evt_handlers=handlers)
+        assert association.is_established
+        return association
+
+    @contextmanager
+    def listening(self, port: int) -> Iterator[None]:
+        entity = AE(AE_TITLE)
+        entity.require_called_aet = True
+        entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
+        server = entity.start_server(
+            ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)]
+        )
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+    def store(self, *data_sets: Dataset) -> None:
+        with self.associated() as association:
+            for data_set in data_sets:
+                assert association.send_c_store(data_set).Status == 0x0000
+        poll(rows, lambda found: len(found) >= len(data_sets))
+
+    def ask_and_go(self, *data_sets: Dataset) -> str:
+        """Ask by an association that ends with the answer, without one to any report; return the transaction's UID."""
+        gone = threading.Event()
+        asked = information(data_sets)
+        association = self._associate(lambda _: (int(gone.wait(20)), None))
+        assert ask(association, asked) == 0x0000
+        association.release()
+        gone.set()
+        return str(asked.TransactionUID)
+
+    def report(self) -> Report:
+        return self.reports.get(timeout=20)
+
+    def _take(self, event: Event) -> tuple[int, None]:
+        self.reports.put(Report.of(event))
+        self.answer.wait(20)
+        return self.status, None
+
+
+def information(data_sets: Sequence[Dataset], uid: str | None = None) -> Dataset:
+    asked = Dataset()
+    asked.TransactionUID = uid or generate_uid()
+    asked.ReferencedSOPSequence = [reference(data_set.SOPClassUID, data_set.SOPInstanceUID) for data_set in data_sets]
+    return asked
+
+
+def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
+    return item
+
+
+def ask(
+    association: Association,
+    asked: Dataset | None,
+    action_type: int = 1,
+    instance_uid: str = StorageCommitmentPushModelInstance,
+) -> int:
+    """Return the status that an N-ACTION is answered with."""
+    answer, _ = association.send_n_action(asked, action_type, StorageCommitmentPushModel, instance_uid)
+    return int(answer.Status)
+
+
+def commitments() -> list[Row[Any]]:
+    return rows("SELECT * FROM storage_commitment ORDER BY id")
