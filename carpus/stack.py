@@ -6,7 +6,7 @@ Whatever happens to this process, nothing that it started lives on (``carpus.chi
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -57,9 +57,18 @@ class Stack:
         Takes a line for the operator.
     most_deaths
         As in :class:`carpus.supervise.Supervisor`.
+    without
+        Variables of the environment that are not for this stack.
     """
 
-    def __init__(self, home: Path, chosen: Ports, say: Callable[[str], None], most_deaths: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        chosen: Ports,
+        say: Callable[[str], None],
+        most_deaths: int | None = None,
+        without: Collection[str] = (),
+    ) -> None:
         self.home = home.resolve()
         self.ports = chosen
         self.postgres = Postgres(self.home / "postgres", chosen.postgres)
@@ -68,6 +77,7 @@ class Stack:
         self.store = self.home / "store"
         self.processes: dict[str, Process] = {}
         self._say = say
+        self._without = without
         self._supervisor = Supervisor(say, most_deaths)
 
     @property
@@ -88,7 +98,8 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """Return the environment that joins the processes to this stack's servers, folder and ports."""
-        foreign = {"CARPUS_DATABASE_PASSWORD", "CARPUS_BROKER_PASSWORD"}  # they would override the URLs' own
+        # The passwords would override the URLs' own.
+        foreign = {"CARPUS_DATABASE_PASSWORD", "CARPUS_BROKER_PASSWORD", *self._without}
         return {name: value for name, value in absolute(os.environ).items() if name not in foreign} | {
             "CARPUS_HOME": str(self.home),
             "CARPUS_DATABASE_URL": self.postgres.url,
