@@ -36,7 +36,7 @@ faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults.table
 
 # Needs Debian's orthanc and dcmtk.
-peers: export CARPUS_PEERS = 1
+peers: export MUST_HAVE_PEERS = 1
 peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers
 

@@ -38,6 +38,9 @@ Host = Annotated[str, typer.Option(help="The listener's address.")]
 Port = Annotated[int, typer.Option(help="The listener's port.", envvar="CARPUS_LISTENER_PORT", min=1, max=65535)]
 Called = Annotated[str, typer.Option(help="The listener's AE title.", envvar="CARPUS_AE_TITLE", callback=_ae_title)]
 Calling = Annotated[str, typer.Option(help="Our own AE title.", callback=_ae_title)]
+TLSCA = Annotated[Path | None, typer.Option("--tls-ca", help="Authority of the listener's certificate, PEM: use TLS.")]
+TLSCertificate = Annotated[Path | None, typer.Option("--tls-certificate", help="Our own certificate, PEM.")]
+TLSKey = Annotated[Path | None, typer.Option("--tls-key", help="Its key, PEM.")]
 
 
 @app.callback()
@@ -104,30 +107,45 @@ def send(
     paths: Annotated[
         list[Path], typer.Argument(help="DICOM files, folders of them, or folders of PNGs with a labels.csv.")
     ],
+    *,
     host: Host = "127.0.0.1",
     port: Port = 11112,
     called: Called = "CARPUS",
     ae_title: Calling = "CARPUS-SEND",
+    tls_ca: TLSCA = None,
+    tls_certificate: TLSCertificate = None,
+    tls_key: TLSKey = None,
 ) -> None:
     """Send radiographs by DICOM C-STORE, each in its own transfer syntax."""
     with _in_one_line():
         from carpus.send import Peer
         from carpus.sending import run
+        from carpus.tls import client_context
 
-        if not run(paths, Peer(host, port, called, ae_title), Console()):
+        tls = client_context(tls_ca, tls_certificate, tls_key)
+        if not run(paths, Peer(host, port, called, ae_title, tls), Console()):
             raise typer.Exit(1)
 
 
 @app.command()
 def echo(
-    host: Host = "127.0.0.1", port: Port = 11112, called: Called = "CARPUS", ae_title: Calling = "CARPUS-SEND"
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 11112,
+    called: Called = "CARPUS",
+    ae_title: Calling = "CARPUS-SEND",
+    tls_ca: TLSCA = None,
+    tls_certificate: TLSCertificate = None,
+    tls_key: TLSKey = None,
 ) -> None:
     """Ask a DICOM listener whether it serves, by C-ECHO."""
     with _in_one_line():
         from carpus.send import Peer
         from carpus.send import echo as ask
+        from carpus.tls import client_context
 
-        if problem := ask(Peer(host, port, called, ae_title)):
+        tls = client_context(tls_ca, tls_certificate, tls_key)
+        if problem := ask(Peer(host, port, called, ae_title, tls)):
             typer.echo(f"carpus: {problem}", err=True)
             raise typer.Exit(1)
         typer.echo(f"{called} at {host}:{port} serves")

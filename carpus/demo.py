@@ -30,6 +30,11 @@ MOST_DEATHS = 2
 SHEET = "contact_sheet.png"
 _EXAMPLE = "select patient_id, patient_sex, bone_age_months, stage from result"
 _CALLING_AE_TITLE = "CARPUS-DEMO"
+# What another listener of this machine lets in, and how; the demonstration's own serves the demonstration alone.
+DOORS = tuple(
+    f"{settings.PREFIX}{name}"
+    for name in ("PEERS", "CALLING_AE_TITLES", "TLS_CERTIFICATE", "TLS_KEY", "TLS_CLIENT_CA", "MAX_OBJECT_BYTES")
+)
 
 
 class Demonstration:
@@ -63,7 +68,7 @@ class Demonstration:
             When it cannot go on.
         """
         objects, unsendable = self._gather()
-        stack = Stack(settings.load(StackSettings).home, Ports.free(), self._say, MOST_DEATHS)
+        stack = Stack(settings.load(StackSettings).home, Ports.free(), self._say, MOST_DEATHS, DOORS)
         with self._timed_start(stack):
             stored, problems = self._send(objects, stack)
             self._wait(list(stored), stack)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from carpus import machine_checks, server_checks
+from carpus import door_checks, machine_checks, server_checks
 from carpus.finding import Finding
 from db.errors import CarpusError
 
@@ -16,6 +16,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     machine_checks.model,
     machine_checks.usual_ports,
     machine_checks.flower_login,
+    door_checks.doors,
     server_checks.postgres,
     server_checks.broker,
 )
@@ -32,15 +33,15 @@ def run(console: Console) -> bool:
     Returns
     -------
     bool
-        Whether nothing is wrong.
+        Whether nothing is wrong; warnings are not counted.
     """
     findings = [_found(check) for check in CHECKS]
     for finding in findings:
-        mark = "[green]✓[/]" if finding.is_well else "[red]✗[/]"
+        mark = "[green]✓[/]" if finding.is_well else "[yellow]![/]" if finding.is_warning else "[red]✗[/]"
         console.print(mark, end=" ")
         cure = "" if finding.is_well else f" → {finding.cure}"
         console.print(f"{finding.subject}: {finding.words}{cure}", highlight=False, markup=False, soft_wrap=True)
-    return all(finding.is_well for finding in findings)
+    return all(finding.is_well or finding.is_warning for finding in findings)
 
 
 def _found(check: Callable[[], Finding]) -> Finding:

@@ -3,6 +3,7 @@
 Before it: ``carpus.outgoing`` found them. After it: the listener of this machine or any other.
 """
 
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Peer:
     port: int
     called_ae_title: str
     calling_ae_title: str
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def _associate(contexts: list[PresentationContext], peer: Peer) -> Association:
     entity = AE(ae_title=peer.calling_ae_title)
     entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_SECONDS
     entity.dimse_timeout = entity.network_timeout = ANSWER_TIMEOUT_SECONDS
-    association = entity.associate(peer.host, peer.port, contexts, ae_title=peer.called_ae_title)
+    tls = (peer.tls, peer.host) if peer.tls else None
+    association = entity.associate(peer.host, peer.port, contexts, ae_title=peer.called_ae_title, tls_args=tls)
     if association.is_established:
         return association
     where = f"{peer.called_ae_title} at {peer.host}:{peer.port}"
@@ -126,7 +129,8 @@ def _associate(contexts: list[PresentationContext], peer: Peer) -> Association:
         raise _NoAssociationError(f"{where} rejected the association: {answer.reason_str}")
     if answer is not None:
         raise _NoAssociationError(f"{where} accepts none of these kinds of images")
-    raise _NoAssociationError(f"no DICOM listener answers as {where}")
+    way = " by TLS with a certificate that can be verified" if peer.tls else ""
+    raise _NoAssociationError(f"no DICOM listener answers as {where}{way}")
 
 
 def _store(association: Association, outgoing: Outgoing) -> Outcome:

@@ -79,7 +79,7 @@ def absolute(environment: Mapping[str, str]) -> dict[str, str]:
         Variables and their values. Not changed.
     """
     fields = [item for kind in CLASSES for item in kind.model_fields.items()]
-    folders = {f"{PREFIX}{name.upper()}" for name, field in fields if field.annotation is Path}
+    folders = {f"{PREFIX}{name.upper()}" for name, field in fields if field.annotation in (Path, Path | None)}
     return {
         name: str(Path(value).absolute()) if name in folders and value else value for name, value in environment.items()
     }
@@ -109,6 +109,6 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if field.default_factory is not None:
         return "the one shipped"  # of the bundle, the only default that is computed
-    if field.default is None:
+    if field.default in (None, ()):
         return "none"
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)

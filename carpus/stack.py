@@ -6,7 +6,7 @@ Whatever happens to this process, nothing that it started lives on (``carpus.chi
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -60,9 +60,18 @@ class Stack:
         Takes a line for the operator.
     most_deaths
         As in :class:`carpus.supervise.Supervisor`.
+    without
+        Variables of the environment that are not for this stack.
     """
 
-    def __init__(self, home: Path, chosen: Ports, say: Callable[[str], None], most_deaths: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        chosen: Ports,
+        say: Callable[[str], None],
+        most_deaths: int | None = None,
+        without: Collection[str] = (),
+    ) -> None:
         self.home = home.resolve()
         self.ports = chosen
         self.postgres = Postgres(self.home / "postgres", chosen.postgres)
@@ -71,6 +80,7 @@ class Stack:
         self.store = self.home / "store"
         self.processes: dict[str, Process] = {}
         self._say = say
+        self._without = without
         self._supervisor = Supervisor(say, most_deaths)
 
     @property
@@ -92,7 +102,8 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the environment that joins the services to this stack's servers, folder and ports."""
         # They would override the URLs' own, and those of the roles that the embedded server makes.
-        foreign = {f"CARPUS_{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
+        passwords = {f"CARPUS_{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
+        foreign = {*passwords, *self._without}
         return {name: value for name, value in absolute(os.environ).items() if name not in foreign} | {
             "CARPUS_HOME": str(self.home),
             "CARPUS_DATABASE_URL": self.postgres.url_of(Role.WRITER),

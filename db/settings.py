@@ -53,6 +53,9 @@ class SharedSettings(Settings):
     broker_url: str = Field(description="Redis, as `redis://host:port/0`")
     broker_password: SecretStr | None = Field(None, description="its password, unless the URL holds it")
     store: Path = Field(description="folder of the stored objects and standard radiographs; one file system")
+    max_object_bytes: int = Field(
+        512 * 2**20, ge=2**16, description="longest object that is taken from a sender or opened by a worker"
+    )
     attempts: int = Field(3, ge=1, le=20, description="times a step is tried before the radiograph is `FAILED`")
     republish_seconds: Seconds = Field(30, description="a waiting radiograph's message is presumed lost after this")
 

@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from db import fault, log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_listener.messages import ReceivedObject
 from dicom_listener.register import Registrar
 from dicom_listener.statuses import RefusedObjectError, Status, WrongSOPClassError, response, response_for
 from dicom_listener.store import Store
@@ -60,7 +61,10 @@ def association_fields(event: Event) -> dict[str, str]:
 def _store(event: Event, store: Store, registrar: Registrar) -> Dataset:
     began = time.perf_counter()
     meta = _file_meta(event)
-    data_set = event.encoded_dataset(include_meta=False) if event.request.DataSet else b""
+    received = event.request.DataSet
+    if isinstance(received, ReceivedObject) and received.refusal:
+        raise received.refusal
+    data_set = event.encoded_dataset(include_meta=False) if received else b""
     if not data_set:
         raise RefusedObjectError("the C-STORE request holds no data set")
     path = store.keep(meta, data_set)

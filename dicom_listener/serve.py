@@ -1,6 +1,6 @@
-"""The application entity: what it offers senders, how many at once, and how it starts and stops.
+"""The application entity: what it offers senders, and how it starts and stops.
 
-The outermost part of the listener: below it :mod:`receive` for each object, :mod:`register` and :mod:`sweep` beside it.
+Below it :mod:`connections` for whoever comes, :mod:`receive` for each object; :mod:`register` and :mod:`sweep` beside.
 
 References
 ----------
@@ -16,7 +16,6 @@ from pydicom import uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
-from pynetdicom.transport import ThreadedAssociationServer
 
 from db import log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -24,13 +23,16 @@ from db.settings import SharedSettings
 from dicom_listener.accept import SECONDARY_CAPTURES
 from dicom_listener.commitment.request import handle_action
 from dicom_listener.commitment.service import StorageCommitment
+from dicom_listener.connections import Connections
 from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
 from dicom_listener.receive import association_fields, handle_store
+from dicom_listener.refusals import LibraryErrors, Refusals, note_rejection
 from dicom_listener.register import Registrar
 from dicom_listener.retention import Retention
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Store
 from dicom_listener.sweep import Sweep
+from dicom_listener.tls import certificates
 
 # Of multi-frame captures, too, none is assessed; but a sender that may send them gets a reason in the database, not a
 # presentation context refused, which many take for a fault of the network.
@@ -67,7 +69,7 @@ _log = log.get(__name__)
 class Listener:
     """A listener that runs."""
 
-    server: ThreadedAssociationServer
+    server: Connections
     registrar: Registrar
     sweep: Sweep
     commitment: StorageCommitment | None
@@ -104,7 +106,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     Raises
     ------
     SettingsError
-        When the store cannot be written to, or a setting contradicts another.
+        When the store or the certificate cannot be used, or a setting contradicts another.
     OSError
         When the address cannot be bound, because the port is taken or the host is not this machine's.
     """
@@ -116,7 +118,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
     is_committing = settings.storage_commitment
     commitment = StorageCommitment(settings, store, STORAGE_CLASSES, database) if is_committing else None
-    server = _server(settings, store, registrar, commitment)
+    server = _server(settings, shared.max_object_bytes, store, registrar, commitment)
     registrar.start()
     sweep.start()
     if commitment is not None:
@@ -126,14 +128,23 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
 
 
 def _server(
-    settings: ListenerSettings, store: Store, registrar: Registrar, commitment: StorageCommitment | None
-) -> ThreadedAssociationServer:
+    settings: ListenerSettings,
+    max_object_bytes: int,
+    store: Store,
+    registrar: Registrar,
+    commitment: StorageCommitment | None,
+) -> Connections:
     # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
     _config.LOG_HANDLER_LEVEL = "none"
-    logging.getLogger("pynetdicom").setLevel(logging.ERROR)
+    refusals = Refusals()
+    library = logging.getLogger("pynetdicom")
+    library.setLevel(logging.ERROR)
+    library.handlers, library.propagate = [LibraryErrors(refusals)], False
     entity = AE(settings.ae_title)
     entity.implementation_class_uid = uid.UID(IMPLEMENTATION_CLASS_UID)
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    entity.require_calling_aet = list(settings.calling_ae_titles)
+    entity.require_called_aet = settings.require_called_ae_title
     entity.maximum_associations = settings.max_associations
     entity.maximum_pdu_size = settings.max_pdu_bytes
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = settings.network_timeout_seconds
@@ -142,9 +153,8 @@ def _server(
         entity.add_supported_context(storage_class, TRANSFER_SYNTAXES)
     handlers: list[EventHandlerType] = [
         (evt.EVT_C_STORE, handle_store, [store, registrar]),
-        (evt.EVT_CONN_OPEN, _limit_silence, [settings.network_timeout_seconds]),
         (evt.EVT_ACCEPTED, _log_association, ["association_accepted"]),
-        (evt.EVT_REJECTED, _log_association, ["association_rejected"]),
+        (evt.EVT_REJECTED, note_rejection, [settings, refusals]),
         (evt.EVT_RELEASED, _log_association, ["association_released"]),
         (evt.EVT_ABORTED, _log_association, ["association_aborted"]),
     ]
@@ -152,16 +162,13 @@ def _server(
         entity.add_supported_context(StorageCommitmentPushModel)
         handlers.append((evt.EVT_N_ACTION, handle_action, [commitment.conversations, commitment.database]))
     address = (settings.listener_host, settings.listener_port)
-    server = entity.make_server(address, evt_handlers=handlers, server_class=ThreadedAssociationServer)
+    limits = {"settings": settings, "max_object_bytes": max_object_bytes}
+    doors = {"certificates": certificates(settings), "refusals": refusals}
+    server: Connections = entity.make_server(
+        address, evt_handlers=handlers, server_class=Connections, **limits, **doors
+    )
     entity._servers.append(server)  # its shutdown() takes it out again, but only start_server() puts it in
     return server
-
-
-def _limit_silence(event: Event, timeout_seconds: float) -> None:
-    """Bound each wait for bytes: pynetdicom's own timeouts do not end a PDU that was begun and never finished."""
-    connection = event.assoc.dul.socket
-    if connection is not None and connection.socket is not None:
-        connection.socket.settimeout(timeout_seconds)
 
 
 def _log_association(event: Event, name: str) -> None:

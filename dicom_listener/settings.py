@@ -1,14 +1,33 @@
-"""The listener's own settings: where it listens, whom it serves at once, and how long it waits."""
+"""The listener's own settings: where it listens, whom it lets in, how many and how much, and how long it waits."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic.networks import IPvAnyNetwork
+from pydantic_settings import NoDecode
 
 from db.settings import Seconds, Settings
 from dicom_listener.commitment.peers import CommitmentPeers
 
+
+def _parts(value: object) -> object:
+    """Split what the environment spells with commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _named(value: object) -> object:
+    """Refuse what would be told as a file's name in an error, though it must not be told at all."""
+    if isinstance(value, str) and "-----BEGIN" in value:
+        raise ValueError("holds the file's content, expected its path; in CARPUS_SECRETS give the file another name")
+    return value
+
+
 # PS3.5 table 6.2-1: 16 characters of the default repertoire, no backslash, not spaces alone.
 AETitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[ -\[\]-~]{1,16}$")]
+AETitles = Annotated[tuple[AETitle, ...], NoDecode, BeforeValidator(_parts)]
+PEMFile = Annotated[Path | None, BeforeValidator(_named)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts)]
 SHORTEST_KEY_CHARACTERS = 32  # as long as the hash: RFC 2104 section 3
 
 
@@ -33,10 +52,40 @@ class ListenerSettings(Settings):
     accept_for_processing: bool = Field(
         False, description="assess FOR PROCESSING images too; the same exposure mostly also comes FOR PRESENTATION"
     )
+    calling_ae_titles: AETitles = Field((), description="AE titles that may send, separated by commas; none: any")
+    require_called_ae_title: bool = Field(False, description="refuse senders that call us by another AE title")
+    peers: Networks = Field(
+        (), description="addresses and networks that may connect, as `10.1.2.3,10.2.0.0/16`; none: any"
+    )
+    tls_certificate: PEMFile = Field(None, description="PEM file of our certificate and its chain: TLS only")
+    tls_key: PEMFile = Field(None, description="PEM file of its private key, without a passphrase")
+    tls_client_ca: PEMFile = Field(
+        None, description="PEM file of authorities; senders must show a certificate of one of them"
+    )
     max_associations: int = Field(20, ge=1, le=500, description="associations served at once; further ones are refused")
+    max_associations_per_address: int = Field(
+        10, ge=1, le=500, description="of these from one address; a router or gateway is one address"
+    )
+    max_waiting_connections: int = Field(
+        200,
+        ge=1,
+        le=5_000,
+        description="connections that have asked for no association yet; of more, the busiest address loses one",
+    )
+    request_seconds: Seconds = Field(10, description="from connecting to the whole association request, TLS included")
+    pdu_seconds: Seconds = Field(30, description="from a PDU's first byte to its last; a slower sender is cut off")
     network_timeout_seconds: Seconds = Field(60, description="a silent sender is cut off after this")
+    max_request_bytes: int = Field(
+        131_072, ge=4_096, le=16_777_216, description="longest association request; a longer one is not read"
+    )
     max_pdu_bytes: int = Field(
-        131_072, ge=4_096, le=16_777_216, description="longest PDU offered to senders; a larger one is no faster"
+        131_072,
+        ge=4_096,
+        le=16_777_216,
+        description="longest PDU offered to senders, and read; a larger one is no faster",
+    )
+    receive_memory_bytes: int = Field(
+        2**31, ge=2**20, description="memory for all objects that are being received, half of it for one address"
     )
     registrar_queue: int = Field(
         1_000, ge=1, description="stored objects that may wait in memory for their row; the sweep finds further ones"

@@ -43,6 +43,12 @@ class WrongSOPClassError(RefusedObjectError):
     status = Status.DOES_NOT_MATCH_SOP_CLASS
 
 
+class NoMemoryForObjectError(RefusedObjectError):
+    """An object for which there is no memory at the moment."""
+
+    status = Status.OUT_OF_RESOURCES
+
+
 _DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

@@ -21,7 +21,6 @@ class WorkerSettings(Settings):
     read_memory_bytes: int = Field(
         4 * 2**30, ge=2**30, description="address space of one reading process; beyond it the object fails"
     )
-    max_object_bytes: int = Field(512 * 2**20, ge=2**16, description="size above which an object is not opened")
     max_pixels: int = Field(64 * 2**20, ge=2**16, description="rows × columns above which an object is not decoded")
     assess_lease_seconds: Seconds = Field(
         60, description="after this a silent assess worker's radiograph is tried again"

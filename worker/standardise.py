@@ -39,9 +39,10 @@ def standardise(claim: Claim) -> None:
     LapsedClaimError
         When the radiograph has gone on without this worker.
     """
-    store, row, limits = settings.shared().store, claim.radiograph, worker()
+    shared, row = settings.shared(), claim.radiograph
+    store = shared.store
     started = perf_counter()
-    pixels = read(store / row.object_path, Limits(limits.max_object_bytes, limits.max_pixels))
+    pixels = read(store / row.object_path, Limits(shared.max_object_bytes, worker().max_pixels))
     path = row.standard_file
     sha256 = standard.save(pixels, store / path)
     fault.point("read_saved")

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from carpus.__main__ import app
-from carpus.settings import Setting, known_settings
+from carpus.settings import Setting, absolute, known_settings
 
 
 def test_an_error_is_one_line_and_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +49,15 @@ def test_settings_on_a_narrow_terminal_are_one_below_the_other() -> None:
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines()]
     at = cells.index(["variable", "CARPUS_HOME"])
     assert cells[at + 1 : at + 3] == [["value", ".carpus"], ["meaning", "folder of the one-machine"]]
+
+
+def test_files_that_a_setting_names_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"CARPUS_TLS_KEY": "a.key", "CARPUS_STORE": "store", "CARPUS_AE_TITLE": "A"}
+    expected = {"CARPUS_TLS_KEY": f"{tmp_path}/a.key", "CARPUS_STORE": f"{tmp_path}/store", "CARPUS_AE_TITLE": "A"}
+    assert absolute(given) == expected
 
 
 def test_a_terminal_without_the_sign_gets_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:

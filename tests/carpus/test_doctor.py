@@ -13,10 +13,11 @@ import pytest
 import redis
 from rich.console import Console
 
-from carpus import doctor, machine_checks, ports, server_checks
+from carpus import doctor, door_checks, machine_checks, ports, server_checks
 from carpus.finding import Finding
 from db.roles import Role
 from tests.conftest import CarpusEnvironment
+from tests.dicom_listener.authorities import Authority
 from worker.bundle import starter_folder
 
 PORTS = ("LISTENER", "POSTGRES", "REDIS", "FLOWER")
@@ -121,6 +122,55 @@ def test_half_a_flower_login_is_none(bare: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CARPUS_FLOWER_LOGIN", login)
     assert not machine_checks.flower_login().is_well
     assert "secret" not in machine_checks.flower_login().words
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("environment", "words", "cure"),
+    [
+        ({}, "listens on 127.0.0.1 only, without TLS", None),
+        ({"HOST": "::1"}, "listens on ::1 only, without TLS", None),
+        (
+            {"HOST": "0.0.0.0"},
+            "listens on 0.0.0.0, without TLS, for anybody",
+            "CARPUS_TLS_CERTIFICATE and CARPUS_TLS_KEY encrypt what it receives; "
+            "CARPUS_PEERS or CARPUS_TLS_CLIENT_CA keep out whom you do not know",
+        ),
+        (
+            {"HOST": "10.0.0.1", "PEERS": "10.0.0.0/24"},
+            "listens on 10.0.0.1, without TLS, for whom it knows",
+            "CARPUS_TLS_CERTIFICATE and CARPUS_TLS_KEY encrypt what it receives",
+        ),
+        (
+            {"HOST": "0.0.0.0", "CERTIFICATE": "a.pem", "KEY": "a.key"},
+            "listens on 0.0.0.0, by TLS, for anybody",
+            "CARPUS_PEERS or CARPUS_TLS_CLIENT_CA keep out whom you do not know",
+        ),
+        (
+            {"HOST": "0.0.0.0", "CERTIFICATE": "a.pem", "KEY": "a.key", "CLIENT_CA": "ca.pem"},
+            "listens on 0.0.0.0, by TLS, for whom it knows",
+            None,
+        ),
+    ],
+)
+def test_a_listener_that_is_open_to_the_world_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], words: str, cure: str
+) -> None:
+    Authority(tmp_path).issue("a")
+    for name, value in environment.items():
+        prefix = {"HOST": "LISTENER_", "PEERS": ""}.get(name, "TLS_")
+        monkeypatch.setenv(f"CARPUS_{prefix}{name}", str(tmp_path / value) if prefix == "TLS_" else value)
+    assert door_checks.doors() == Finding("DICOM", words, cure, is_warning="only" not in words)
+
+
+def test_a_warning_does_not_make_the_doctor_fail(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_LISTENER_HOST", "0.0.0.0")
+    monkeypatch.setattr(doctor, "CHECKS", (door_checks.doors,))
+    console = Console(file=StringIO(), width=500)
+    assert doctor.run(console)
+    assert console.file.getvalue().startswith("! DICOM: listens on 0.0.0.0")  # type: ignore[attr-defined]  as above
+    monkeypatch.setenv("CARPUS_TLS_KEY", "nowhere")
+    assert not doctor.run(console)
 
 
 def test_configured_servers_that_are_right_are_well(carpus_env: CarpusEnvironment) -> None:

@@ -13,7 +13,7 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
-from carpus import ports, send, stack, up
+from carpus import demo, ports, send, stack, up
 from carpus.embedded import Postgres
 from carpus.processes import COMMANDS, SERVICES, Process, command_line
 from carpus.settings import StackSettings, absolute
@@ -176,3 +176,17 @@ def test_make_starts_the_demonstration_without_a_shell_that_would_outlive_it() -
     ).stdout
     command = plan.splitlines()[-1]
     assert command == ".venv/bin/python -I -S carpus/launch.py - SIGTERM - - .venv/bin/carpus demo"
+
+
+def test_the_demonstration_is_open_to_itself_whatever_the_settings_keep_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping_out = {"CARPUS_PEERS": "10.0.0.0/8", "CARPUS_TLS_KEY": "a.key", "CARPUS_CALLING_AE_TITLES": "CT1"}
+    for name, value in keeping_out.items():
+        monkeypatch.setenv(name, value)
+    for server in ("postgres", "redis"):
+        (tmp_path / server).mkdir()
+    usual = stack.Stack(tmp_path, stack.Ports.free(), print).environment()
+    assert keeping_out.keys() <= usual.keys()
+    of_demo = stack.Stack(tmp_path, stack.Ports.free(), print, without=demo.DOORS).environment()
+    assert not keeping_out.keys() & of_demo.keys()

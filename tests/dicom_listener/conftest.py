@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification
-from pynetdicom.transport import ThreadedAssociationServer
 from sqlalchemy import Row, text
 
 from db import log
@@ -82,13 +80,10 @@ class Running(Modality):
 
 
 @pytest.fixture
-def listener(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+def listener(carpus_env: CarpusEnvironment) -> Iterator[Running]:
     from dicom_listener import serve
     from dicom_listener.settings import ListenerSettings
 
-    # By default it looks every half second whether it is to stop, and so long each test would end.
-    looking_often = partialmethod(ThreadedAssociationServer.serve_forever, POLL_SECONDS)
-    monkeypatch.setattr(ThreadedAssociationServer, "serve_forever", looking_often)
     # The first sweep is at once, on an empty inbox; the next would be in an hour.
     settings = ListenerSettings(listener_port=0, sweep_seconds=3600, stop_seconds=5)
     started = serve.start(settings, db_settings.shared())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from db import fault
 from db.session import transaction
 from db.vocabulary import State
 from dicom_listener import retention
@@ -178,15 +179,16 @@ def test_bytes_sent_again_after_they_were_purged_begin_their_way_anew(
 
 
 def test_a_kill_between_file_and_row_is_finished_by_the_next_sweep_also_when_the_bytes_came_again(
-    listener: Running, carpus_env: CarpusEnvironment
+    listener: Running, carpus_env: CarpusEnvironment, tmp_path: Path
 ) -> None:
+    (tmp_path / "purge_uncommitted").touch()
     sent = hand_radiograph()
     listener.send(sent)
     (row,) = registered(1)
     poll(listener.inbox, lambda left: left == [])
     with transaction() as session:
         session.execute(text("UPDATE radiograph SET state = 'REJECTED', due_at = NULL, ended_at = '2020-01-01'"))
-    environment = os.environ | {"CARPUS_LISTENER_PORT": "0", "CARPUS_FAULT": "purge_uncommitted"}
+    environment = os.environ | {"CARPUS_LISTENER_PORT": "0", fault.VARIABLE: str(tmp_path)}
     command = [sys.executable, "-m", "dicom_listener"]
     killed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=30, check=False)
     assert killed.returncode == -9

@@ -22,17 +22,17 @@ CARPUS, ORTHANC = "CARPUS", "ORTHANC"
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave these to `make peers`: `make test` needs nothing from the system's package manager."""
-    is_asked_for = "CARPUS_PEERS" in os.environ or any("peers" in argument for argument in config.args)
+    is_asked_for = "MUST_HAVE_PEERS" in os.environ or any("peers" in argument for argument in config.args)
     return None if is_asked_for else True
 
 
 @pytest.fixture
 def program() -> Callable[[str], str]:
-    """Find a program; where `CARPUS_PEERS` is set, as `make peers` does, it must be there."""
+    """Find a program; where `MUST_HAVE_PEERS` is set, as `make peers` does, it must be there."""
 
     def find(name: str) -> str:
         found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-        if found is None and os.environ.get("CARPUS_PEERS"):
+        if found is None and os.environ.get("MUST_HAVE_PEERS"):
             pytest.fail(f"{name} is not installed (Debian: orthanc, dcmtk)")
         return found or pytest.skip(f"{name} is not installed (Debian: orthanc, dcmtk)")
 

@@ -1,0 +1,33 @@
+"""The checks of ``carpus doctor`` on who may reach the DICOM listener."""
+
+from ipaddress import ip_address
+
+from carpus.finding import Finding
+from db import settings
+from dicom_listener.settings import ListenerSettings
+from dicom_listener.tls import certificates
+
+
+def doors() -> Finding:
+    """Check that the listener's certificate can be used, and warn of a listener that is open to the world."""
+    listener = settings.load(ListenerSettings)
+    has_tls = certificates(listener) is not None
+    where = f"listens on {listener.listener_host}"
+    way = "by TLS" if has_tls else "without TLS"
+    if _is_loopback(listener.listener_host):
+        return Finding("DICOM", f"{where} only, {way}")
+    is_closed = bool(listener.peers or listener.tls_client_ca)
+    words = f"{where}, {way}, for {'whom it knows' if is_closed else 'anybody'}"
+    cures = []
+    if not has_tls:
+        cures.append("CARPUS_TLS_CERTIFICATE and CARPUS_TLS_KEY encrypt what it receives")
+    if not is_closed:
+        cures.append("CARPUS_PEERS or CARPUS_TLS_CLIENT_CA keep out whom you do not know")
+    return Finding("DICOM", words, "; ".join(cures) or None, is_warning=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,228 @@
+"""The server: takes connections, and starts an association for each that has asked for one in time and within limits.
+
+Before :mod:`receive`, with :mod:`doors` (who), :mod:`tls`, :mod:`waiting` (until it has asked) and :mod:`wire` (from
+then on). One thread waits for all connections at once, so that none of them can keep the others waiting.
+"""
+
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.transport import AssociationServer, RequestHandler
+
+from db import log
+from dicom_listener import doors
+from dicom_listener.incoming import ConnectionEndedError, RefusedPDUError, abort
+from dicom_listener.memory import ReceiveMemory
+from dicom_listener.messages import Messages
+from dicom_listener.refusals import Refusals
+from dicom_listener.settings import ListenerSettings
+from dicom_listener.tls import Certificates
+from dicom_listener.waiting import Waiting, rejection
+from dicom_listener.wire import Wire
+
+_POLL_SECONDS = 0.05
+
+_log = log.get(__name__)
+
+
+class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no types
+    """The server of the application entity.
+
+    Parameters
+    ----------
+    settings
+        The limits and who is let in.
+    certificates
+        For TLS; None for plain TCP.
+    max_object_bytes
+        Longest object that is taken.
+    refusals
+        Where is noted who was not let in.
+    """
+
+    request_queue_size = 128
+
+    def __init__(
+        self,
+        *arguments: Any,
+        settings: ListenerSettings,
+        certificates: Certificates | None,
+        max_object_bytes: int,
+        refusals: Refusals,
+        **named: Any,
+    ) -> None:
+        self.settings = settings
+        self.max_object_bytes = max_object_bytes
+        self.refusals = refusals
+        self.memory = ReceiveMemory(settings.receive_memory_bytes)
+        self._certificates = certificates
+        self._waiting: dict[Waiting, None] = {}  # in the order they came
+        self._selector = selectors.DefaultSelector()
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
+        super().__init__(*arguments, **named)
+
+    def serve_forever(self, poll_interval: float = _POLL_SECONDS) -> None:
+        """Serve until :meth:`shutdown`.
+
+        Parameters
+        ----------
+        poll_interval
+            In seconds; how exact the time of a connection is.
+        """
+        self.socket.setblocking(False)
+        self._selector.register(self.socket, selectors.EVENT_READ)
+        try:
+            while not self._stopping.is_set():
+                for key, _ in self._selector.select(poll_interval):
+                    self._turn_to(key.data)
+                self._dismiss_late()
+                self.refusals.tell()
+            for waiting in list(self._waiting):
+                self._dismiss(waiting)
+        finally:
+            self._selector.close()
+            self._stopped.set()
+
+    def shutdown(self) -> None:
+        """Accept no more; associations go on."""
+        self._stopping.set()
+        self._stopped.wait()
+        self.refusals.tell(at_once=True)
+        self.server_close()
+        self.ae._servers.remove(self)
+
+    def _turn_to(self, waiting: Waiting | None) -> None:
+        """Accept a connection, or go on with one that waits."""
+        try:
+            if waiting is None:
+                self._accept()
+            elif waiting in self._waiting:
+                self._advance(waiting)
+        except Exception:  # noqa: BLE001  the border: whatever one connection does, the others find this loop running
+            _log.exception("connection_not_handled")
+            if waiting in self._waiting:
+                self._dismiss(waiting)
+
+    def _accept(self) -> None:
+        try:
+            connection, address = self.socket.accept()
+        except BlockingIOError:  # the peer has gone again
+            return
+        except OSError as error:  # no descriptors left, most of all
+            self.refusals.note("the system has no room for a connection", "", error=error.strerror or "")
+            if self._waiting:
+                self._make_room()
+            else:
+                time.sleep(_POLL_SECONDS)
+            return
+        if not doors.admits(self.settings.peers, address[0]):
+            self.refusals.note("its address is not among CARPUS_PEERS", address[0])
+            connection.close()
+            return
+        self._wait_for(connection, address)
+
+    def _wait_for(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        context = self._certificates.context() if self._certificates else None
+        limits = self.settings
+        try:
+            waiting = Waiting(connection, address, context, limits.request_seconds, limits.max_request_bytes)
+        except OSError:
+            connection.close()
+            return
+        self._waiting[waiting] = None
+        self._selector.register(waiting.connection, selectors.EVENT_READ, waiting)
+        if len(self._waiting) > limits.max_waiting_connections:
+            self.refusals.note("more connections wait than CARPUS_MAX_WAITING_CONNECTIONS", address[0])
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the longest waiting connection of the address that has most: a sender waits for milliseconds."""
+        counts = Counter(waiting.origin for waiting in self._waiting)
+        oldest = max(self._waiting, key=lambda waiting: counts[waiting.origin])  # of equals the first
+        self._dismiss(oldest)
+
+    def _advance(self, waiting: Waiting) -> None:
+        try:
+            wanted = waiting.advance()
+        except RefusedPDUError as error:
+            self.refusals.note(f"no association request: {error}", waiting.address[0], received=error.received)
+            self._dismiss(waiting, abort(error.abort_reason))
+        except ConnectionEndedError:  # such as a port scan, or a monitor that looks whether the port is open
+            self._dismiss(waiting)
+        except OSError as error:
+            self.refusals.note("no TLS connection", waiting.address[0], error=getattr(error, "reason", None) or "lost")
+            self._dismiss(waiting)
+        else:
+            if wanted:
+                self._selector.modify(waiting.connection, wanted, waiting)
+            else:
+                self._begin(waiting)
+
+    def _begin(self, waiting: Waiting) -> None:
+        """Start the association that was asked for, or refuse it."""
+        if setting := self._exceeded(waiting.origin):
+            self.refusals.note(f"as many associations as {setting} are being served", waiting.address[0])
+            self._dismiss(waiting, rejection())
+            return
+        self._forget(waiting)
+        try:
+            waiting.connection.settimeout(self.settings.network_timeout_seconds)
+            _Reception(waiting, self)
+        except Exception:  # such as no more threads
+            waiting.close()
+            raise
+        self.service_actions()
+
+    def _exceeded(self, origin: str) -> str | None:
+        served = [doors.origin(association.requestor.address) for association in self.active_associations]
+        if len(served) >= self.settings.max_associations:
+            return "CARPUS_MAX_ASSOCIATIONS"
+        if served.count(origin) >= self.settings.max_associations_per_address:
+            return "CARPUS_MAX_ASSOCIATIONS_PER_ADDRESS"
+        return None
+
+    def _dismiss_late(self) -> None:
+        now = time.monotonic()
+        for waiting in list(self._waiting):
+            if waiting.deadline > now:
+                return  # the others came later
+            self.refusals.note("no association request within CARPUS_REQUEST_SECONDS", waiting.address[0])
+            self._dismiss(waiting)
+
+    def _dismiss(self, waiting: Waiting, last_words: bytes = b"") -> None:
+        self._forget(waiting)
+        waiting.close(last_words)
+
+    def _forget(self, waiting: Waiting) -> None:
+        del self._waiting[waiting]
+        self._selector.unregister(waiting.connection)
+
+
+class _Reception(RequestHandler):  # type: ignore[misc]  # as above
+    """Makes an association of a connection whose request has come, and starts its threads."""
+
+    def __init__(self, waiting: Waiting, server: Connections) -> None:
+        self._waiting = waiting
+        super().__init__(waiting.connection, waiting.address, server)
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        settings, refusals = self.server.settings, self.server.refusals
+        association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals)
+        association.dimse = Messages(association, self.server.max_object_bytes, self.server.memory, refusals)
+        association.bind(evt.EVT_CONN_CLOSE, _let_go)
+        return association
+
+
+def _let_go(event: Event) -> None:
+    """End the wait for a request that will not come: pynetdicom tells its thread of a lost connection only later on."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)

@@ -1,0 +1,41 @@
+"""How much memory the objects that are being received take together, and how much of it one address may have.
+
+Used by :mod:`messages`. Each association may hold an object that is being stored and one that is coming; the longest
+allowed, so many times at once, would be more than the machine has.
+"""
+
+import threading
+from collections import Counter
+
+
+class ReceiveMemory:
+    """The memory for objects that are being received.
+
+    Parameters
+    ----------
+    max_bytes
+        For all of them. One address has half of it at most, so that it cannot take the other senders' part.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._taken_bytes: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, origin: str, size_bytes: int) -> bool:
+        """Take so much for an address's object; return whether there was room for it."""
+        with self._lock:
+            is_room = (
+                self._taken_bytes.total() + size_bytes <= self._max_bytes
+                and self._taken_bytes[origin] + size_bytes <= self._max_bytes // 2
+            )
+            if is_room:
+                self._taken_bytes[origin] += size_bytes
+            return is_room
+
+    def give_back(self, origin: str, size_bytes: int) -> None:
+        """Give back what was taken."""
+        with self._lock:
+            self._taken_bytes[origin] -= size_bytes
+            if not self._taken_bytes[origin]:
+                del self._taken_bytes[origin]
