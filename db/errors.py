@@ -5,6 +5,11 @@ is retried with back-off until the attempts are used up. A message says what was
 and keyword, and what to do; it holds no patient data, for it is shown in SQL, logs and Flower.
 """
 
+import errno
+
+DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of the system that making room cures."""
+
 
 class CarpusError(Exception):
     """Root of everything Carpus raises on purpose."""
@@ -16,6 +21,10 @@ class PermanentError(CarpusError):
 
 class TransientError(CarpusError):
     """Something this radiograph needs is away for now."""
+
+
+class OutageError(TransientError):
+    """What every radiograph needs is away or full; waiting for it is nobody's attempt."""
 
 
 class RejectedRadiographError(PermanentError):

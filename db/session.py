@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from db import settings
-from db.errors import TransientError
+from db.errors import OutageError
 
 CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 30
@@ -50,17 +50,17 @@ def transaction(database: Engine | None = None) -> Iterator[Session]:
 
     Raises
     ------
-    TransientError
+    OutageError
         When the database is away, goes away in the middle, or ended the transaction for another one's sake.
     """
     try:
         with Session(database or engine(), expire_on_commit=False) as session, session.begin():
             yield session
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise TransientError(f"the database did not answer ({_first_line(error)})") from error
+        raise OutageError(f"the database did not answer ({_first_line(error)})") from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise TransientError(f"the database closed the connection ({_first_line(error)})") from error
+            raise OutageError(f"the database closed the connection ({_first_line(error)})") from error
         raise
 
 

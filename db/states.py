@@ -207,8 +207,8 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
     return held.step.waiting
 
 
-def give_back(session: Session, held: Claim) -> None:
-    """Put a claimed radiograph back to wait at once, as if it had never been claimed: whoever held it was stopped.
+def give_back(session: Session, held: Claim, reason: str | None = None, delay_seconds: float = 0) -> None:
+    """Put a claimed radiograph back to wait as if it had never been claimed, for what came between is not its fault.
 
     Parameters
     ----------
@@ -216,14 +216,18 @@ def give_back(session: Session, held: Claim) -> None:
         An open transaction.
     held
         The claim; it is over afterwards.
+    reason
+        What is away or full; None where its worker was stopped.
+    delay_seconds
+        How long it waits at least.
 
     Raises
     ------
     LapsedClaimError
         As in :func:`finish`.
     """
-    now = func.clock_timestamp()
-    _leave(session, held, state=held.step.waiting, attempts=held.attempt - 1, due_at=now, **_WAITING)
+    waiting: dict[str, Any] = {"state": held.step.waiting, "attempts": held.attempt - 1, **_WAITING}
+    _leave(session, held, **waiting, state_reason=reason, due_at=in_seconds(delay_seconds))
 
 
 def read_again(session: Session, held: Claim, reason: str) -> None:

@@ -7,12 +7,11 @@ References
 DICOM PS3.4 section B.2.3, table B.2-1 (C-STORE response status); PS3.7 section C.5.6 (processing failure).
 """
 
-import errno
 from enum import IntEnum
 
 from pydicom.dataset import Dataset
 
-from db.errors import PermanentError
+from db.errors import DISK_IS_FULL, PermanentError
 
 _ERROR_COMMENT_CHARACTERS = 64  # (0000,0902) is LO
 
@@ -47,9 +46,6 @@ class NoMemoryForObjectError(RefusedObjectError):
     """An object for which there is no memory at the moment."""
 
     status = Status.OUT_OF_RESOURCES
-
-
-_DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def response(status: IntEnum, comment: str = "") -> Dataset:
@@ -87,7 +83,7 @@ def response_for(error: Exception) -> Dataset:
         case RefusedObjectError():
             return response(error.status, str(error))
         case OSError():
-            what = "the disk is full" if error.errno in _DISK_IS_FULL else "the store cannot be written to"
+            what = "the disk is full" if error.errno in DISK_IS_FULL else "the store cannot be written to"
             return response(Status.OUT_OF_RESOURCES, f"{what}, try again later")
         case _:
             return response(Status.PROCESSING_FAILURE, "unexpected error, see the listener's log")

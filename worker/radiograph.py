@@ -12,14 +12,14 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 import numpy.typing as npt
 
-from db.errors import TransientError
+from db.errors import DISK_IS_FULL, OutageError, TransientError
 
 
 class LostRadiographError(TransientError):
     """The standard radiograph is gone or changed; reading the stored object again makes a new one."""
 
 
-def save(radiograph: npt.NDArray[np.uint16], path: Path) -> str:
+def save(radiograph: npt.NDArray[np.uint16], path: Path, incoming: Path) -> str:
     """Write a standard radiograph durably under its final name, which holds the old file or the whole new one.
 
     Parameters
@@ -28,25 +28,27 @@ def save(radiograph: npt.NDArray[np.uint16], path: Path) -> str:
         (rows, columns) uint16, bone bright. Not changed.
     path
         Where to, ending in ``.npy``; its folder is made, a file there is replaced.
+    incoming
+        Folder of unfinished files on the same file system, which the sweep keeps clean; made where it is missing.
 
     Returns
     -------
     str
         The file's SHA-256, hexadecimal.
+
+    Raises
+    ------
+    OutageError
+        When the disk is full; nothing is left behind.
     """
     buffer = BytesIO()
     np.save(buffer, radiograph, allow_pickle=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    _sync_folder(path.parent)
+    try:
+        _write(buffer.getbuffer(), path, incoming)
+    except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise OutageError("the disk is full: make room in CARPUS_STORE") from error
+        raise
     return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 
@@ -77,6 +79,21 @@ def load(path: Path, sha256: str) -> npt.NDArray[np.uint16]:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise LostRadiographError(f"The standard radiograph {path.name} has changed: read the object again.")
     return np.asarray(np.load(BytesIO(content), allow_pickle=False), np.uint16)
+
+
+def _write(content: memoryview, path: Path, incoming: Path) -> None:
+    for folder in (path.parent, incoming):
+        folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=incoming, suffix=".part", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,7 +44,7 @@ def standardise(claim: Claim) -> None:
     started = perf_counter()
     pixels = read(store / row.object_path, Limits(shared.max_object_bytes, worker().max_pixels))
     path = row.standard_file
-    sha256 = standard.save(pixels, store / path)
+    sha256 = standard.save(pixels, store / path, store / "incoming")
     fault.point("read_saved")
     read_ms = (perf_counter() - started) * 1000
     columns = {"standard_path": path, "standard_sha256": sha256, "read_ms": read_ms, "reads": Radiograph.reads + 1}

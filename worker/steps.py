@@ -10,8 +10,9 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from structlog.contextvars import bound_contextvars
 
 from db import fault, log, states
-from db.errors import RejectedRadiographError, TransientError
+from db.errors import OutageError, RejectedRadiographError, TransientError
 from db.session import transaction
+from db.settings import shared
 from db.states import Claim, LapsedClaimError, Step
 from worker import settings
 from worker.radiograph import LostRadiographError
@@ -57,6 +58,9 @@ def perform(step: Step, radiograph_id: int, lease_seconds: float, work: Callable
         except LostRadiographError as error:
             reason = str(error)
             _answer(claim, lambda: _read_again(claim, reason))
+        except OutageError as error:
+            reason = str(error)
+            _answer(claim, lambda: _wait_out(claim, reason))
         except Exception as error:  # the border: any fault is this radiograph's next attempt
             logger.exception("step_failed", attempt=claim.attempt)
             reason = _reason(error, step)
@@ -67,6 +71,14 @@ def _reject(claim: Claim, reason: str) -> None:
     with transaction() as session:
         states.reject(session, claim, reason)
     logger.info("radiograph_rejected", reason=reason)
+
+
+def _wait_out(claim: Claim, reason: str) -> None:
+    """Let a radiograph wait for what all of them need, at no cost of an attempt: none is made better by failing it."""
+    delay_seconds = shared().republish_seconds
+    with transaction() as session:
+        states.give_back(session, claim, reason, delay_seconds)
+    logger.warning("radiograph_waits", reason=reason, delay_seconds=delay_seconds)
 
 
 def _read_again(claim: Claim, reason: str) -> None:

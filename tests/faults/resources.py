@@ -1,5 +1,6 @@
 """What a process holds: memory, threads, open files; its children's included."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -14,10 +15,15 @@ class Resources:
     open_files: int
 
     @classmethod
-    def of(cls, pid: int | None) -> "Resources":
-        """Measure."""
+    def of(cls, pid: int | None, server_ports: Collection[int]) -> "Resources":
+        """Measure; connections to the servers are not counted, for they are pooled and come and go."""
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
         # Shared pages of a forked pool are divided among those who share them.
         memory_bytes = sum(one.memory_full_info().pss for one in family)
-        return cls(memory_bytes, sum(one.num_threads() for one in family), sum(one.num_fds() for one in family))
+        open_files = sum(one.num_fds() - _to_servers(one, server_ports) for one in family)
+        return cls(memory_bytes, sum(one.num_threads() for one in family), open_files)
+
+
+def _to_servers(process: psutil.Process, ports: Collection[int]) -> int:
+    return sum(1 for one in process.net_connections("tcp") if one.raddr and one.raddr.port in ports)

@@ -12,7 +12,6 @@ from tests.faults.trial import Plant
 @pytest.mark.timeout(600)
 def test_a_sender_is_cut_off_in_mid_transfer(plant: Plant) -> None:
     port, rounds = plant.stack.ports.listener, plant.rounds(short=100, long=1000)
-    listener = plant.stack.processes[LISTENER].pid
     recording = Recording(radiographs(1)[0], port)
     cuts = [(plant.chance.random() * 0.999, plant.chance.random() < 0.5) for _ in range(rounds)]
     uids: list[str] = []
@@ -26,16 +25,18 @@ def test_a_sender_is_cut_off_in_mid_transfer(plant: Plant) -> None:
         with trial.sending(8):
             trial.fault_is_over()
         trial.recover()
-        before = _settled(plant, Resources.of(listener))
+        before = _settled(plant, plant.resources(LISTENER))
         in_threads(rounds, cut)
         trial.fault_is_over()
         trial.rounds = rounds
         with trial.sending(4):
             pass
         trial.recover()
-    plant.wait_until(lambda: Resources.of(listener).threads <= before.threads, lambda: Resources.of(listener))
-    plant.wait_until(lambda: Resources.of(listener).open_files <= before.open_files, lambda: Resources.of(listener))
-    assert Resources.of(listener).memory_bytes < before.memory_bytes * 1.1
+    plant.wait_until(lambda: plant.resources(LISTENER).threads <= before.threads, lambda: plant.resources(LISTENER))
+    plant.wait_until(
+        lambda: plant.resources(LISTENER).open_files <= before.open_files, lambda: plant.resources(LISTENER)
+    )
+    assert plant.resources(LISTENER).memory_bytes < before.memory_bytes * 1.1
     assert list((plant.stack.store / "incoming").iterdir()) == []
     with plant.database() as connection:
         assert connection.execute(
@@ -47,6 +48,6 @@ def _settled(plant: Plant, seen: Resources) -> Resources:
     """Return what the listener holds once its associations have ended: as little as it will."""
     for _ in range(plant.rounds(short=10, long=30)):
         plant.pause(0.2)
-        now = Resources.of(plant.stack.processes[LISTENER].pid)
+        now = plant.resources(LISTENER)
         seen = min(seen, now, key=lambda held: (held.threads, held.open_files))
     return seen

@@ -8,7 +8,6 @@ import pytest
 import redis
 
 from carpus.processes import LISTENER
-from tests.faults.resources import Resources
 from tests.faults.trial import Plant
 
 SENDERS = 16
@@ -43,7 +42,7 @@ def test_two_thousand_radiographs_under_random_faults(plant: Plant) -> None:
             trial.fault_is_over()
         trial.recover()
         plant.pause(1)
-        before = {name: Resources.of(plant.stack.processes[name].pid) for name in WATCHED}
+        before = {name: plant.resources(name) for name in WATCHED}
         trial.rounds = 0
         faults = _faults(plant)
         with trial.sending(count, senders=SENDERS, pause_seconds=PAUSE_SECONDS) as modalities:
@@ -57,7 +56,7 @@ def test_two_thousand_radiographs_under_random_faults(plant: Plant) -> None:
             pass
         trial.recover()
         plant.pause(1)
-        after = {name: Resources.of(plant.stack.processes[name].pid) for name in WATCHED}
+        after = {name: plant.resources(name) for name in WATCHED}
     for name in WATCHED:
         assert after[name].memory_bytes <= before[name].memory_bytes * 1.1, name
         assert after[name].threads <= before[name].threads * 1.1, name

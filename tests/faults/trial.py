@@ -21,6 +21,7 @@ from tests.conftest import forget_process_state
 from tests.faults.ledger import Balance, Ledger
 from tests.faults.modalities import Modalities
 from tests.faults.objects import radiographs
+from tests.faults.resources import Resources
 from tests.faults.table import Row
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +197,11 @@ class Plant:
             forget_process_state()
             yield
             forget_process_state()
+
+    def resources(self, name: str) -> Resources:
+        """Return what a process of the stack holds."""
+        ports = (self.stack.ports.postgres, self.stack.ports.redis)
+        return Resources.of(self.stack.processes[name].pid, ports)
 
     def publish(self, queue: str, radiograph_ids: Sequence[int]) -> None:
         """Publish messages, as whoever comes by may."""

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.errors import TransientError
+from db.errors import OutageError, TransientError
 from worker import radiograph
 from worker.read import shrink
 
@@ -15,34 +15,36 @@ def picture() -> np.ndarray:
 
 def test_saved_radiograph_comes_back_as_it_was(tmp_path: Path, picture: np.ndarray) -> None:
     path = tmp_path / "ab" / "1.2.3.npy"
-    loaded = radiograph.load(path, radiograph.save(picture, path))
+    loaded = radiograph.load(path, radiograph.save(picture, path, tmp_path / "incoming"))
     assert loaded.dtype == np.uint16
     assert loaded.tolist() == [[0, 13107, 26214], [39321, 52428, 65535]]
 
 
 def test_same_radiograph_has_the_same_digest_and_leaves_one_file(tmp_path: Path, picture: np.ndarray) -> None:
     path = tmp_path / "1.npy"
-    assert radiograph.save(picture, path) == radiograph.save(picture, path)
-    assert list(tmp_path.iterdir()) == [path]
+    assert radiograph.save(picture, path, tmp_path / "incoming") == radiograph.save(
+        picture, path, tmp_path / "incoming"
+    )
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == [path]
 
 
 def test_failed_save_leaves_the_old_file(tmp_path: Path, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "1.npy"
-    sha256 = radiograph.save(picture, path)
+    sha256 = radiograph.save(picture, path, tmp_path / "incoming")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(radiograph.os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        radiograph.save(picture + 1, path)
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OutageError, match="make room"):
+        radiograph.save(picture + 1, path, tmp_path / "incoming")
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == [path]
     assert radiograph.load(path, sha256).tolist() == picture.tolist()
 
 
 def test_missing_and_changed_files_are_lost_not_rejected(tmp_path: Path, picture: np.ndarray) -> None:
     path = tmp_path / "1.npy"
-    sha256 = radiograph.save(picture, path)
+    sha256 = radiograph.save(picture, path, tmp_path / "incoming")
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     with pytest.raises(radiograph.LostRadiographError, match="changed"):
         radiograph.load(path, sha256)

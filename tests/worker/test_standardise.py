@@ -33,8 +33,8 @@ def test_a_standard_radiograph_stays_where_a_row_is_its_owner(
         radiograph_id = add_radiograph(session, object_path="hand.dcm")
     saved: list[Path] = []
 
-    def save(pixels: np.ndarray, path: Path) -> str:
-        digest = original(pixels, path)
+    def save(pixels: np.ndarray, path: Path, incoming: Path) -> str:
+        digest = original(pixels, path, incoming)
         saved.append(path)
         assert path.is_file()
         with transaction() as session:
