@@ -54,6 +54,7 @@ class Registrar:
         self._store = store
         self._settings = settings
         self._republish_seconds = shared.republish_seconds
+        self._bounds = shared.bounds()
         self._database = database
         self._broker = broker
         self._waiting: queue.Queue[Path | None] = queue.Queue(settings.registrar_queue)
@@ -165,7 +166,7 @@ class Registrar:
         """Return what the header says and the state it leads to."""
         described: dict[str, Any] = {}
         try:
-            header = read_header(stored, meta)
+            header = read_header(stored, meta, self._bounds)
             description = describe(header, self._settings.site)
             described = asdict(description)
             check_identity(header, str(meta.MediaStorageSOPClassUID), arrival.sop_instance_uid)

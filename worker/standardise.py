@@ -37,9 +37,9 @@ def standardise(claim: Claim) -> None:
     LapsedClaimError
         When the radiograph has gone on without this worker.
     """
-    store, row, limits = settings.shared().store, claim.radiograph, worker()
+    store, row = settings.shared().store, claim.radiograph
     started = perf_counter()
-    pixels = read(store / row.object_path, Limits(limits.max_object_bytes, limits.max_pixels))
+    pixels = read(store / row.object_path, _limits())
     path = f"standard/{row.sha256[:2]}/{row.sop_instance_uid}.{row.revision}.npy"
     sha256 = standard.save(pixels, store / path)
     fault.point("read_saved")
@@ -53,3 +53,13 @@ def standardise(claim: Claim) -> None:
         enqueue(states.ASSESS.queue, row.id)
     except OperationalError:
         logger.warning("message_not_published")  # the row waits; the sweep publishes it once Redis is back
+
+
+def _limits() -> Limits:
+    chosen = worker()
+    return Limits(
+        maximum_bytes=chosen.max_object_bytes,
+        maximum_pixels=chosen.max_pixels,
+        maximum_decoded_bytes=chosen.max_decoded_bytes,
+        bounds=settings.shared().bounds(),
+    )

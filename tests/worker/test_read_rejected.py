@@ -55,6 +55,8 @@ def test_size_is_bounded_before_decoding(reason: Callable[..., str]) -> None:
     assert "0028,0010 Rows) is 65535 with 65535 columns; expected at most 67108864 pixels" in reason(huge)
     assert "0028,0011 Columns) is 31; expected at least 32." in reason(small)
     assert "expected at most 6299 pixels" in reason(radiograph(), Limits(maximum_pixels=6299))
+    words = reason(radiograph(), Limits(maximum_decoded_bytes=12599))
+    assert "such that the image has 12600 bytes; expected at most 12599 bytes once decoded" in words
 
 
 def test_codestream_of_another_size_is_not_decoded(reason: Callable[..., str]) -> None:
@@ -115,7 +117,7 @@ def test_deflate_bomb_is_not_inflated(reason: Callable[..., str]) -> None:
     start += 8 + header[start + 6]
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     bomb = header[:start] + deflater.compress(bytes(2**24)) + deflater.flush()
-    assert "holds more than 1048576 bytes" in reason(bomb, Limits(maximum_bytes=2**20))
+    assert "holds more than 1048576 bytes" in reason(bomb, Limits(maximum_decoded_bytes=2**20))
 
 
 def test_constant_image_is_rejected(reason: Callable[..., str]) -> None:
