@@ -20,6 +20,7 @@ from pydicom.uid import UID
 from worker.attributes import INTERRUPTIONS
 from worker.codestream import Codestream, Coding
 from worker.image_pixel import ImagePixel
+from worker.jpeg12 import PRECISION_BITS, decode_twelve_bits
 
 _PLUGINS: Final = {Coding.JPEG_LOSSLESS: "gdcm", Coding.JPEG_LS: "pyjpegls", Coding.JPEG_2000: "pylibjpeg"}
 
@@ -53,7 +54,9 @@ def decode_words(
         Of whatever type the decoder raises.
     """
     words: npt.NDArray[Any] | None
-    if codestream and codestream.coding not in _PLUGINS:
+    if codestream and codestream.coding is Coding.JPEG_EXTENDED and codestream.precision == PRECISION_BITS:
+        words = decode_twelve_bits(frame)
+    elif codestream and codestream.coding not in _PLUGINS:
         words = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_UNCHANGED)
         if words is None:
             raise ValueError("no JPEG that OpenCV can decode")

@@ -23,6 +23,7 @@ from worker.attributes import named, rejecting, rejection
 from worker.codestream import Codestream, Coding, describe
 from worker.decoders import decode_words
 from worker.image_pixel import ImagePixel
+from worker.jpeg12 import PRECISION_BITS
 
 _UNCOMPRESSED: Final = (
     uid.ImplicitVRLittleEndian,
@@ -47,7 +48,7 @@ _CODINGS: Final[dict[str, tuple[Coding, ...]]] = {
 _PIXEL_DATA_VRS: Final = {None, VR.OB, VR.OW, VR.UN}  # None where the transfer syntax leaves it out
 _FRAGMENTS: Final = Bounds(elements=100_000)  # of 4 kB, those of the largest object
 _COMPRESSED_EXTRA_BYTES: Final = 2**16  # tables, comments and a colour profile of an image however small
-_LOSSY_JPEG_BITS: Final = 8  # 12 are beyond every decoder here (pylibjpeg#73)
+_LOSSY_JPEG_BITS: Final = {Coding.JPEG_BASELINE: (8,), Coding.JPEG_EXTENDED: (8, PRECISION_BITS)}
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _check_codestream(codestream: Codestream, image_pixel: ImagePixel, syntax: U
             f"{image_pixel.rows}, {image_pixel.columns}, 1 and at most {image_pixel.bits_allocated} as in the header. "
             "Send the original again."
         )
-    if codestream.coding in _LOSSY_JPEG and codestream.precision > _LOSSY_JPEG_BITS:
+    if codestream.precision not in _LOSSY_JPEG_BITS.get(codestream.coding, (codestream.precision,)):
         raise _no_decoder(f"{syntax} {syntax.name} with {codestream.precision} bits")
 
 

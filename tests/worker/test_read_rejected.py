@@ -76,12 +76,6 @@ def test_unknown_and_moving_picture_syntaxes_are_rejected(reason: Callable[..., 
     )
 
 
-def test_12_bit_jpeg_names_the_syntaxes_that_work(reason: Callable[..., str], shared_data: Path) -> None:
-    words = reason((shared_data / "dicom" / "RG3_JPLY.dcm").read_bytes())
-    assert "1.2.840.10008.1.2.4.51 JPEG Extended (Process 2 and 4) with 12 bits" in words
-    assert "JPEG lossless, JPEG-LS or JPEG 2000" in words
-
-
 def test_codestream_without_its_end_is_rejected(reason: Callable[..., str]) -> None:
     for syntax, encode in LOSSLESS.items():
         assert "expected the end marker FFD9" in reason(compressed(syntax, encode(PICTURE)[:-200]))
