@@ -41,6 +41,22 @@ _FORMS = {
 }
 
 
+def read_meta(path: Path) -> FileMetaDataset:
+    """Return the file meta information that the listener wrote, without a look at the sender's data set behind it.
+
+    pydicom's own function looks there, too, and fails where only one to three bytes follow.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(_GROUP_LENGTH_ENDS_AT)
+        content += file.read(int.from_bytes(content[-4:], "little"))
+    return dcmread(io.BytesIO(content)).file_meta
+
+
 def read_header(path: Path, meta: FileMetaDataset, bounds: Bounds) -> Dataset:
     """Return a file's data set up to its pixels.
 

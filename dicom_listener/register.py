@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_file_meta_info
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -24,7 +23,7 @@ from db.tables import Assessment, Radiograph
 from db.vocabulary import State
 from dicom_listener.accept import not_applicable
 from dicom_listener.describe import check_identity, describe
-from dicom_listener.header import read_header, text
+from dicom_listener.header import read_header, read_meta, text
 from dicom_listener.outage import Outage
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Arrival, Store
@@ -149,7 +148,7 @@ class Registrar:
         if object_path is None:
             return None
         stored = self._store.root / object_path
-        meta = read_file_meta_info(stored)
+        meta = read_meta(stored)
         columns: dict[str, Any] = {
             "sop_instance_uid": arrival.sop_instance_uid,
             "sha256": arrival.sha256,
