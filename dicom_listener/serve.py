@@ -26,6 +26,7 @@ from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
 from dicom_listener.receive import association_fields, handle_store
 from dicom_listener.register import Registrar
 from dicom_listener.settings import ListenerSettings
+from dicom_listener.state_machine import quieten, set_state_machine
 from dicom_listener.store import Store
 from dicom_listener.sweep import Sweep
 
@@ -118,6 +119,7 @@ def _server(settings: ListenerSettings, store: Store, registrar: Registrar) -> T
     # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
     _config.LOG_HANDLER_LEVEL = "none"
     logging.getLogger("pynetdicom").setLevel(logging.ERROR)
+    quieten()
     entity = AE(settings.ae_title)
     entity.implementation_class_uid = uid.UID(IMPLEMENTATION_CLASS_UID)
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -129,6 +131,7 @@ def _server(settings: ListenerSettings, store: Store, registrar: Registrar) -> T
         entity.add_supported_context(storage_class, TRANSFER_SYNTAXES)
     handlers: list[EventHandlerType] = [
         (evt.EVT_C_STORE, handle_store, [store, registrar]),
+        (evt.EVT_CONN_OPEN, set_state_machine),
         (evt.EVT_CONN_OPEN, _limit_silence, [settings.network_timeout_seconds]),
         (evt.EVT_ACCEPTED, _log_association, ["association_accepted"]),
         (evt.EVT_REJECTED, _log_association, ["association_rejected"]),
