@@ -101,6 +101,7 @@ def run(
 
 def _start(number: int, cases: int, folder: Path) -> _Batch:
     own = folder / f"batch_{number}"
+    shutil.rmtree(own, ignore_errors=True)  # of a run that was interrupted
     own.mkdir(parents=True)
     progress = _CONTEXT.Value("q", 0)
     process = _CONTEXT.Process(target=_work, args=(number, cases, own, progress))
