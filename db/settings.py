@@ -18,6 +18,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from db import network
+from db.bounded import Bounds
 from db.errors import SettingsError
 
 PREFIX = "CARPUS_"
@@ -58,6 +59,19 @@ class SharedSettings(Settings):
     )
     attempts: int = Field(3, ge=1, le=20, description="times a step is tried before the radiograph is `FAILED`")
     republish_seconds: Seconds = Field(30, description="a waiting radiograph's message is presumed lost after this")
+    max_elements: int = Field(
+        Bounds().elements,
+        ge=1_000,
+        description="elements of a data set, those in sequences too, above which it is refused",
+    )
+    # Python's stack ends at about 180.
+    max_nesting: int = Field(
+        Bounds().nesting, ge=4, le=100, description="sequences within sequences; deeper ones are refused"
+    )
+
+    def bounds(self) -> Bounds:
+        """Return how much of a data set is parsed."""
+        return Bounds(self.max_elements, self.max_nesting)
 
     @field_validator("broker_url")
     @classmethod

@@ -23,6 +23,7 @@ from dicom_listener.memory import ReceiveMemory
 from dicom_listener.messages import Messages
 from dicom_listener.refusals import Refusals
 from dicom_listener.settings import ListenerSettings
+from dicom_listener.state_machine import EndingStateMachine
 from dicom_listener.tls import Certificates
 from dicom_listener.waiting import Waiting, rejection
 from dicom_listener.wire import Wire
@@ -218,6 +219,7 @@ class _Reception(RequestHandler):  # type: ignore[misc]  # as above
         settings, refusals = self.server.settings, self.server.refusals
         association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals)
         association.dimse = Messages(association, self.server.max_object_bytes, self.server.memory, refusals)
+        association.dul.state_machine = EndingStateMachine(association, refusals)
         association.bind(evt.EVT_CONN_CLOSE, _let_go)
         return association
 

@@ -5,7 +5,7 @@ an element that cannot be understood counts as absent, and only a header that ca
 """
 
 import io
-import zlib
+from itertools import islice
 from pathlib import Path
 
 from pydicom import config, dcmread
@@ -17,6 +17,7 @@ from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from db.bounded import INFLATED_PIECE_BYTES, Bounds, bounded, check_nesting, inflated, is_longer
 from db.errors import RejectedRadiographError
 
 # pydicom's warnings quote the value it does not like, which may be a patient's.
@@ -24,7 +25,7 @@ config.settings.reading_validation_mode = config.IGNORE
 
 # Far more than a radiograph's header has; what is deflated to that size may be a thousand times as long.
 _MAX_DEFLATED_HEADER_BYTES = 16 * 2**20
-_LONG_VALUE_BYTES = 65_536  # longer ones are left in the file until asked for
+_LONG_VALUE_BYTES = 65_536  # longer ones are left in the file, and count as absent
 _PIXELS_FROM = Tag("FloatPixelData")  # the first of the three elements that may hold them
 # Preamble, prefix and the group length element, which counts the bytes after itself (PS3.10 section 7.1).
 _GROUP_LENGTH_ENDS_AT = 128 + 4 + 12
@@ -32,7 +33,23 @@ _GROUP_LENGTH_ENDS_AT = 128 + 4 + 12
 _SNOMED_RT = frozenset({"SRT", "SNM3", "99SDM"})
 
 
-def read_header(path: Path, meta: FileMetaDataset) -> Dataset:
+def read_meta(path: Path) -> FileMetaDataset:
+    """Return the file meta information that the listener wrote, without a look at the sender's data set behind it.
+
+    pydicom's own function looks there, too, and fails where only one to three bytes follow.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(_GROUP_LENGTH_ENDS_AT)
+        content += file.read(int.from_bytes(content[-4:], "little"))
+    return dcmread(io.BytesIO(content)).file_meta
+
+
+def read_header(path: Path, meta: FileMetaDataset, bounds: Bounds) -> Dataset:
     """Return a file's data set up to its pixels.
 
     Parameters
@@ -41,33 +58,47 @@ def read_header(path: Path, meta: FileMetaDataset) -> Dataset:
         A DICOM file with file meta information.
     meta
         That file meta information.
+    bounds
+        How much of it is parsed.
 
     Raises
     ------
     RejectedRadiographError
-        When no data set can be read from it.
+        When no data set can be read from it, or none within the bounds.
     OSError
         When the file cannot be read.
     """
     try:
-        if meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
-            return _read_deflated(path, _GROUP_LENGTH_ENDS_AT + int(meta.FileMetaInformationGroupLength))
-        return dcmread(path, stop_before_pixels=True, defer_size=_LONG_VALUE_BYTES)
-    except OSError:
+        with bounded(io.FileIO(path), bounds) as file:
+            if meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+                file.seek(_GROUP_LENGTH_ENDS_AT + int(meta.FileMetaInformationGroupLength))
+                header = _read_deflated(file, bounds)
+            else:
+                header = dcmread(file, stop_before_pixels=True, defer_size=_LONG_VALUE_BYTES)
+        check_nesting(header, bounds)
+        return header
+    except RejectedRadiographError:
         raise
     except Exception as error:  # pydicom raises whatever its parsing of a stranger's bytes runs into
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's; pydicom raises OSError, too, where the data end too early
         raise RejectedRadiographError(
             f"the data set cannot be parsed as {meta.TransferSyntaxUID.name} ({type(error).__name__}); "
             "expected the elements of an image in the negotiated transfer syntax"
         ) from error
 
 
-def _read_deflated(path: Path, offset: int) -> Dataset:
+def _read_deflated(file: io.BufferedReader, bounds: Bounds) -> Dataset:
     """Read the header of a deflated data set without inflating more than a header's worth; pydicom inflates it all."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), _MAX_DEFLATED_HEADER_BYTES)
-    return read_dataset(io.BytesIO(inflated), is_implicit_VR=False, is_little_endian=True, stop_when=_at_pixels)
+    pieces = islice(inflated(file), _MAX_DEFLATED_HEADER_BYTES // INFLATED_PIECE_BYTES)
+    with bounded(io.BytesIO(b"".join(pieces)), bounds) as content:
+        return read_dataset(
+            content,
+            is_implicit_VR=False,
+            is_little_endian=True,
+            stop_when=_at_pixels,
+            defer_size=_LONG_VALUE_BYTES,
+        )
 
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -95,7 +126,7 @@ def text(header: Dataset, keyword: str, longest: int = 64) -> str:
 def texts(header: Dataset, keyword: str) -> list[str]:
     """Return the values of an element that may have several, as text without padding; empty ones are left out."""
     try:
-        value = header.get(keyword)
+        value = None if is_longer(header, keyword, _LONG_VALUE_BYTES) else header.get(keyword)
     except Exception:  # noqa: BLE001  a value is converted only when it is asked for
         return []
     values = value if isinstance(value, MultiValue) else [] if value is None else [value]
@@ -107,7 +138,7 @@ def texts(header: Dataset, keyword: str) -> list[str]:
 def coded(header: Dataset, keyword: str) -> list[Code]:
     """Return the concepts of a code sequence; an item without value and scheme is left out."""
     try:
-        items = list(header.get(keyword) or [])
+        items = [] if is_longer(header, keyword, _LONG_VALUE_BYTES) else list(header.get(keyword) or [])
     except Exception:  # noqa: BLE001  as in texts
         return []
     found = []

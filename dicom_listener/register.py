@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_file_meta_info
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -24,7 +23,7 @@ from db.tables import Assessment, Radiograph
 from db.vocabulary import State
 from dicom_listener.accept import not_applicable
 from dicom_listener.describe import check_identity, describe
-from dicom_listener.header import read_header, text
+from dicom_listener.header import read_header, read_meta, text
 from dicom_listener.outage import Outage
 from dicom_listener.pseudonym import as_stored
 from dicom_listener.settings import ListenerSettings
@@ -55,6 +54,7 @@ class Registrar:
         self._store = store
         self._settings = settings
         self._republish_seconds = shared.republish_seconds
+        self._bounds = shared.bounds()
         self._database = database
         self._broker = broker
         self._waiting: queue.Queue[Path | None] = queue.Queue(settings.registrar_queue)
@@ -149,7 +149,7 @@ class Registrar:
         if object_path is None:
             return None
         stored = self._store.root / object_path
-        meta = read_file_meta_info(stored)
+        meta = read_meta(stored)
         columns: dict[str, Any] = {
             "sop_instance_uid": arrival.sop_instance_uid,
             "sha256": arrival.sha256,
@@ -166,7 +166,7 @@ class Registrar:
         """Return what the header says and the state it leads to."""
         described: dict[str, Any] = {}
         try:
-            header = read_header(stored, meta)
+            header = read_header(stored, meta, self._bounds)
             description = as_stored(describe(header, self._settings.site), self._settings)
             described = asdict(description)
             check_identity(header, str(meta.MediaStorageSOPClassUID), arrival.sop_instance_uid)

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from pydicom.datadict import dictionary_description, tag_for_keyword
@@ -20,11 +20,14 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
+from db.bounded import is_longer
 from db.errors import CarpusError, RejectedRadiographError
 
 # What is never the file's fault. Both are plain Exceptions, so that a library's own catch may take them for one of its
 # errors; billiard is the part of Celery that raises the first, and importing it costs nothing.
 INTERRUPTIONS: Final = (SoftTimeLimitExceeded, MemoryError)
+# What the 16-bit length of an explicit VR can count: no number or code is longer, unless to take all memory.
+_LONGEST_BYTES: Final = 65_535
 
 UNKNOWN_TERM: Final = "a term that is not known"
 LARGEST_WORD: Final = 65_535  # of the value representation US, which all numbers have that a reason tells
@@ -98,7 +101,7 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
         When the value is no number.
     """
     with rejecting(f"{named(keyword)} is not a number. The header is damaged or malformed: send the original again."):
-        value = dataset.get(keyword)
+        value = _value(dataset, keyword)
         received = value if isinstance(value, (MultiValue, list, tuple)) else [value]
         values = [float(item) for item in received if item not in {None, "", b""}]
         if not all(math.isfinite(item) for item in values):
@@ -130,10 +133,16 @@ def code(dataset: Dataset, keyword: str) -> str | None:
     DICOM PS3.5 table 6.2-1: CS holds at most 16 upper-case letters, digits, spaces and underscores.
     """
     with rejecting(f"{named(keyword)} is not a code. The header is damaged or malformed: send the original again."):
-        value = dataset.get(keyword)
+        value = _value(dataset, keyword)
         if value is None or not str(value).strip():
             return None
         text = str(value).strip().upper()
         if not _CODE.fullmatch(text):
             raise ValueError(keyword)
         return text
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    if is_longer(dataset, keyword, _LONGEST_BYTES):
+        raise ValueError(keyword)
+    return dataset.get(keyword)

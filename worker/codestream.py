@@ -3,6 +3,7 @@
 Before: ``worker.pixels`` took the codestream out of the DICOM object. After: it decodes only one that fits the header.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -11,9 +12,9 @@ from db.errors import RejectedRadiographError
 from worker.attributes import named
 
 _SOC_SIZ: Final = b"\xff\x4f\xff\x51"  # ISO/IEC 15444-1 A.4.1, A.5.1: start of codestream, image and tile size
-_SOI: Final = b"\xff\xd8"  # ISO/IEC 10918-1 B.1.1.3: start of image
+SOI: Final = b"\xff\xd8"  # ISO/IEC 10918-1 B.1.1.3: start of image
 _END: Final = b"\xff\xd9"  # end of image, end of codestream: the same in both
-_FILL: Final = 0xFF
+FILL: Final = 0xFF
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, restart markers, SOI
 _PADDING: Final = b"\x00\xff"  # to an even length, or as some senders align it
 _PADDING_BYTES: Final = 16
@@ -65,16 +66,37 @@ def describe(codestream: bytes) -> Codestream:
             f"The compressed image in {named('PixelData')} is cut off; expected the end marker FFD9 as its last bytes. "
             "Send the original again."
         )
-    return _jpeg(codestream) if codestream.startswith(_SOI) else _jpeg_2000(codestream)
+    return _jpeg(codestream) if codestream.startswith(SOI) else _jpeg_2000(codestream)
+
+
+def segments(codestream: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the marker segments of a JPEG or JPEG-LS codestream from its start: marker, where it begins, where it ends.
+
+    What follows the first scan's header is no segment; whoever asks on gets what its bytes happen to look like.
+
+    Raises
+    ------
+    IndexError
+        When the codestream ends.
+    """
+    position = len(SOI)
+    while codestream[position] == FILL:
+        marker = codestream[position + 1]
+        if marker == FILL:
+            position += 1
+        elif marker in _WITHOUT_LENGTH:
+            position += 2
+        else:
+            end = position + 2 + int.from_bytes(codestream[position + 2 : position + 4])
+            yield marker, position, end
+            position = end
 
 
 def _jpeg(codestream: bytes) -> Codestream:
     codings = {coding.value: coding for coding in Coding}
-    position = len(_SOI)
-    while codestream[position] == _FILL:
-        marker = codestream[position + 1]
+    for marker, start, _ in segments(codestream):
         if marker in codings:
-            header = codestream[position + 4 : position + 10]
+            header = codestream[start + 4 : start + 10]
             return Codestream(
                 coding=codings[marker],
                 rows=int.from_bytes(header[1:3]),
@@ -82,12 +104,6 @@ def _jpeg(codestream: bytes) -> Codestream:
                 samples_per_pixel=header[5],
                 precision=header[0],
             )
-        if marker == _FILL:
-            position += 1
-        elif marker in _WITHOUT_LENGTH:
-            position += 2
-        else:
-            position += 2 + int.from_bytes(codestream[position + 2 : position + 4])
     raise ValueError("no frame header that a radiograph may have")
 
 

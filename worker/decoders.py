@@ -13,26 +13,27 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from worker.attributes import INTERRUPTIONS
 from worker.codestream import Codestream, Coding
 from worker.image_pixel import ImagePixel
+from worker.jpeg12 import PRECISION_BITS, decode_twelve_bits
 
 _PLUGINS: Final = {Coding.JPEG_LOSSLESS: "gdcm", Coding.JPEG_LS: "pyjpegls", Coding.JPEG_2000: "pylibjpeg"}
 
 
 def decode_words(
-    pixel_data: bytes, pixel_vr: str, syntax: UID, image_pixel: ImagePixel, codestream: Codestream | None
+    frame: bytes, pixel_vr: str, syntax: UID, image_pixel: ImagePixel, codestream: Codestream | None
 ) -> npt.NDArray[np.uint8 | np.uint16]:
     """Decode the words of one frame.
 
     Parameters
     ----------
-    pixel_data
-        Value of Pixel Data (7FE0,0010): one frame's words, or its items where the syntax encapsulates; for a lossy JPEG
-        the codestream itself.
+    frame
+        The frame's words, or the compressed image where the syntax encapsulates.
     pixel_vr
         OB or OW, which matters for big-endian bytes.
     syntax
@@ -52,19 +53,24 @@ def decode_words(
     Exception
         Of whatever type the decoder raises.
     """
-    if codestream and codestream.coding not in _PLUGINS:
-        words = cv2.imdecode(np.frombuffer(pixel_data, np.uint8), cv2.IMREAD_UNCHANGED)
+    words: npt.NDArray[Any] | None
+    if codestream and codestream.coding is Coding.JPEG_EXTENDED and codestream.precision == PRECISION_BITS:
+        words = decode_twelve_bits(frame)
+    elif codestream and codestream.coding not in _PLUGINS:
+        words = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_UNCHANGED)
         if words is None:
             raise ValueError("no JPEG that OpenCV can decode")
     else:
-        words = _decode_by_pydicom(pixel_data, pixel_vr, syntax, image_pixel, codestream)
+        words = _decode_by_pydicom(frame, pixel_vr, syntax, image_pixel, codestream)
     return np.ascontiguousarray(words, f"u{image_pixel.bits_allocated // 8}")
 
 
 def _decode_by_pydicom(
-    pixel_data: bytes, pixel_vr: str, syntax: UID, image_pixel: ImagePixel, codestream: Codestream | None
+    frame: bytes, pixel_vr: str, syntax: UID, image_pixel: ImagePixel, codestream: Codestream | None
 ) -> npt.NDArray[Any]:
     plugin, bits_stored = "pydicom" if syntax.is_encapsulated else "", image_pixel.bits_stored
+    # In one fragment, so that the decoder gets what was looked at, however the sender's items and offsets are read.
+    pixel_data = encapsulate([frame], has_bot=False) if syntax.is_encapsulated else frame
     if codestream:
         plugin, bits_stored = _PLUGINS[codestream.coding], codestream.precision
     options: dict[str, Any] = {

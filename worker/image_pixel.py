@@ -78,6 +78,7 @@ def check_image_pixel(dataset: Dataset, limits: Limits) -> ImagePixel:
     rows, columns = _size(dataset, limits)
     bits_allocated, bits_stored = _depth(dataset)
     sign = _require_one_of(dataset, "PixelRepresentation", (0, 1), _CHECK_SENDER)
+    _check_decoded_size(rows * columns * bits_allocated // 8, limits)
     return ImagePixel(rows, columns, bits_allocated, bits_stored, sign == 1, photometric_interpretation)
 
 
@@ -94,6 +95,13 @@ def _size(dataset: Dataset, limits: Limits) -> tuple[int, int]:
         expected = f"at most {limits.maximum_pixels} pixels in all"
         raise rejection("Rows", f"{rows} with {columns} columns", expected, remedy)
     return rows, columns
+
+
+def _check_decoded_size(decoded_bytes: int, limits: Limits) -> None:
+    if decoded_bytes > limits.maximum_decoded_bytes:
+        expected = f"at most {limits.maximum_decoded_bytes} bytes once decoded"
+        remedy = "Send the original radiograph, not a stitched image."
+        raise rejection("Rows", f"such that the image has {decoded_bytes} bytes", expected, remedy)
 
 
 def _depth(dataset: Dataset) -> tuple[int, int]:

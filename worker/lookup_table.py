@@ -3,14 +3,23 @@
 Before: ``worker.grayscale`` asks for the first table of a sequence. After: it goes on with the table's output.
 """
 
+import io
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_sequence_item
+from pydicom.valuerep import VR
 
+from db.bounded import Bounds, bounded, is_longer
 from worker.attributes import named, numbers, rejecting
+
+_ITEM_BOUNDS: Final = Bounds(elements=1_000)  # an item of a LUT sequence has four
+_LONGEST_BYTES: Final = 2 * 65_536 + 2  # all words there can be, and some senders' padding
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,8 @@ class LookUpTable:
             f"{named(keyword)} is malformed; expected a LUT Descriptor (0028,3002) of three numbers and as many "
             "entries of LUT Data (0028,3006). Send the radiograph with a window instead."
         ):
-            if not dataset.get(keyword):
+            if (item := _first_item(dataset, keyword)) is None:
                 return None
-            item = dataset[keyword].value[0]
             count, first, bits = (int(value) for value in numbers(item, "LUTDescriptor"))
             # The count is 16 bits wide: 0 stands for 65,536, and a signed reading turns 40,000 into -25,536.
             entries = _entries(item, count % 2**16 or 2**16, is_little_endian=bool(dataset.original_encoding[1]))
@@ -76,7 +84,22 @@ class LookUpTable:
         return np.take(self.entries, np.rint(values).astype(np.int64) - first, mode="clip")
 
 
+def _first_item(dataset: Dataset, keyword: str) -> Dataset | None:
+    """Return a sequence's first item without parsing those that follow, of which there may be millions."""
+    element: Any = dataset.get_item(keyword) if keyword in dataset else None
+    if element is None or not element.value:
+        return None
+    if not isinstance(element, RawDataElement):
+        return cast(Dataset, element.value[0])
+    if element.VR not in {None, VR.SQ, VR.UN}:
+        raise ValueError(keyword)
+    with bounded(io.BytesIO(element.value), _ITEM_BOUNDS) as reader:
+        return read_sequence_item(reader, element.is_implicit_VR, element.is_little_endian, default_encoding)
+
+
 def _entries(item: Dataset, count: int, *, is_little_endian: bool) -> npt.NDArray[np.float64]:
+    if is_longer(item, "LUTData", _LONGEST_BYTES):
+        raise ValueError("more entries than there can be")
     data = item["LUTData"].value
     if isinstance(data, bytes):
         # OW: words, or two 8-bit entries in each.

@@ -3,6 +3,7 @@
 Before: ``worker.image_pixel`` checked the header. After: ``worker.grayscale`` makes one table from word to grey value.
 """
 
+import io
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,15 +11,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom import uid
-from pydicom.dataset import FileDataset
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
+from pydicom.valuerep import VR
 
+from db.bounded import Bounds, bounded
 from db.errors import RejectedRadiographError
 from worker.attributes import named, rejecting, rejection
 from worker.codestream import Codestream, Coding, describe
 from worker.decoders import decode_words
 from worker.image_pixel import ImagePixel
+from worker.jpeg12 import PRECISION_BITS
 
 _UNCOMPRESSED: Final = (
     uid.ImplicitVRLittleEndian,
@@ -40,7 +45,10 @@ _CODINGS: Final[dict[str, tuple[Coding, ...]]] = {
     uid.HTJ2KLosslessRPCL: (Coding.JPEG_2000,),
     uid.HTJ2K: (Coding.JPEG_2000,),
 }
-_LOSSY_JPEG_BITS: Final = 8  # 12 are beyond every decoder here (pylibjpeg#73)
+_PIXEL_DATA_VRS: Final = {None, VR.OB, VR.OW, VR.UN}  # None where the transfer syntax leaves it out
+_FRAGMENTS: Final = Bounds(elements=100_000)  # of 4 kB, those of the largest object
+_COMPRESSED_EXTRA_BYTES: Final = 2**16  # tables, comments and a colour profile of an image however small
+_LOSSY_JPEG_BITS: Final = {Coding.JPEG_BASELINE: (8,), Coding.JPEG_EXTENDED: (8, PRECISION_BITS)}
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Pixels:
         return cv2.calcHist([self.words], [0], None, [words], [0, words]).ravel().astype(np.int64)
 
 
-def decode(dataset: FileDataset, image_pixel: ImagePixel) -> Pixels:
+def decode(dataset: Dataset, image_pixel: ImagePixel) -> Pixels:
     """Decode the one frame of a checked data set.
 
     Parameters
@@ -85,21 +93,37 @@ def decode(dataset: FileDataset, image_pixel: ImagePixel) -> Pixels:
         f"{named('PixelData')} cannot be decoded as {syntax.name}. It is damaged or something else: send the original "
         "again."
     ):
-        element, codestream = dataset["PixelData"], None
-        pixel_data = element.value
+        element, codestream = _pixel_data(dataset), None
+        frame = element.value
+        if syntax in _UNCOMPRESSED:
+            _check_length(len(frame), image_pixel)
+        else:
+            frame = _frame(frame, image_pixel)
         if syntax in _CODINGS:
-            frame = get_frame(pixel_data, 0, number_of_frames=1)
             codestream = describe(frame)
             _check_codestream(codestream, image_pixel, syntax)
-            if codestream.coding in _LOSSY_JPEG:
-                pixel_data = frame
-        elif syntax in _UNCOMPRESSED:
-            _check_length(len(pixel_data), image_pixel)
-        words = decode_words(pixel_data, element.VR, syntax, image_pixel, codestream)
+        words = decode_words(frame, element.VR, syntax, image_pixel, codestream)
         return Pixels(words, _stored_values(image_pixel, codestream))
 
 
-def _transfer_syntax(dataset: FileDataset) -> UID:
+def _pixel_data(dataset: Dataset) -> DataElement:
+    # Under the VR of a text, a number or a sequence pydicom would convert all of it to such values first.
+    received: object = dataset.get_item("PixelData")
+    if isinstance(received, RawDataElement) and received.VR not in _PIXEL_DATA_VRS:
+        raise ValueError("a VR that pixel data cannot have")
+    return dataset["PixelData"]
+
+
+def _frame(pixel_data: bytes, image_pixel: ImagePixel) -> bytes:
+    """Return the compressed image of its fragments joined; of a frame that follows it, nothing."""
+    decoded_bytes = image_pixel.rows * image_pixel.columns * image_pixel.bits_allocated // 8
+    if len(pixel_data) > 2 * decoded_bytes + _COMPRESSED_EXTRA_BYTES:
+        raise ValueError("compressed, and more than twice as large as uncompressed")
+    with bounded(io.BytesIO(pixel_data), _FRAGMENTS) as reader:
+        return get_frame(reader, 0, number_of_frames=1)
+
+
+def _transfer_syntax(dataset: Dataset) -> UID:
     with rejecting(f"{named('TransferSyntaxUID')} is malformed. Send the original again."):
         syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
     if syntax not in {*_UNCOMPRESSED, uid.RLELossless, *_CODINGS}:
@@ -137,7 +161,7 @@ def _check_codestream(codestream: Codestream, image_pixel: ImagePixel, syntax: U
             f"{image_pixel.rows}, {image_pixel.columns}, 1 and at most {image_pixel.bits_allocated} as in the header. "
             "Send the original again."
         )
-    if codestream.coding in _LOSSY_JPEG and codestream.precision > _LOSSY_JPEG_BITS:
+    if codestream.precision not in _LOSSY_JPEG_BITS.get(codestream.coding, (codestream.precision,)):
         raise _no_decoder(f"{syntax} {syntax.name} with {codestream.precision} bits")
 
 

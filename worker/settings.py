@@ -22,6 +22,9 @@ class WorkerSettings(Settings):
         4 * 2**30, ge=2**30, description="address space of one reading process; beyond it the object fails"
     )
     max_pixels: int = Field(64 * 2**20, ge=2**16, description="rows × columns above which an object is not decoded")
+    max_decoded_bytes: int = Field(
+        256 * 2**20, ge=2**16, description="size above which a deflated data set is not inflated, nor an image decoded"
+    )
     assess_lease_seconds: Seconds = Field(
         60, description="after this a silent assess worker's radiograph is tried again"
     )

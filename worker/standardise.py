@@ -39,10 +39,9 @@ def standardise(claim: Claim) -> None:
     LapsedClaimError
         When the radiograph has gone on without this worker.
     """
-    shared, row = settings.shared(), claim.radiograph
-    store = shared.store
+    store, row = settings.shared().store, claim.radiograph
     started = perf_counter()
-    pixels = read(store / row.object_path, Limits(shared.max_object_bytes, worker().max_pixels))
+    pixels = read(store / row.object_path, _limits())
     path = row.standard_file
     sha256 = standard.save(pixels, store / path, store / "incoming")
     fault.point("read_saved")
@@ -71,3 +70,13 @@ def _remove_unowned(path: Path, row: Radiograph) -> None:
     with transaction() as session:
         if session.scalar(owner) is None:
             path.unlink(missing_ok=True)
+
+
+def _limits() -> Limits:
+    shared, chosen = settings.shared(), worker()
+    return Limits(
+        maximum_bytes=shared.max_object_bytes,
+        maximum_pixels=chosen.max_pixels,
+        maximum_decoded_bytes=chosen.max_decoded_bytes,
+        bounds=shared.bounds(),
+    )

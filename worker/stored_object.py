@@ -3,24 +3,24 @@
 Before: the listener wrote the object to disk as it came. After: ``worker.image_pixel`` checks what kind of image it is.
 """
 
-import zlib
-from io import BytesIO
+import io
 from pathlib import Path
 from typing import Final
 
 import pydicom
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset, FileDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from db.bounded import bounded, check_nesting, inflated, is_longer
 from db.errors import RejectedRadiographError, TransientError
 from worker.attributes import rejecting
 from worker.limits import Limits
 
 _FILE_META_GROUP: Final = 0x0002
+_LONGEST_UID_BYTES: Final = 64  # PS3.5 table 6.2-1
 _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
-_CHUNK_BYTES: Final = 2**20
 
 _NOT_DICOM: Final = (
     "The file is not a readable DICOM file; expected a preamble, the letters DICM, file meta information and a data "
@@ -28,7 +28,7 @@ _NOT_DICOM: Final = (
 )
 
 
-def open_stored_object(path: Path, limits: Limits) -> FileDataset:
+def open_stored_object(path: Path, limits: Limits) -> Dataset:
     """Parse a stored file; the elements' values, pixel data among them, stay the bytes they are.
 
     Parameters
@@ -40,8 +40,8 @@ def open_stored_object(path: Path, limits: Limits) -> FileDataset:
 
     Returns
     -------
-    FileDataset
-        The data set, in memory: the file is closed.
+    Dataset
+        The data set with its file meta information, in memory: the file is closed.
 
     Raises
     ------
@@ -50,43 +50,64 @@ def open_stored_object(path: Path, limits: Limits) -> FileDataset:
     TransientError
         When the file cannot be read from disk.
     """
-    content = _content(path, limits)
-    with rejecting(_NOT_DICOM):
-        _check_inflated_size(BytesIO(content), limits)
-        dataset = pydicom.dcmread(BytesIO(content))
+    with _opened(path, limits) as file, rejecting(_NOT_DICOM):
+        try:
+            dataset = _parsed(file, limits)
+        except OSError as error:
+            # pydicom raises OSError, too, where the data end too early; the system's own have a number.
+            if error.errno is None:
+                raise
+            raise _unreadable(error) from error
     _check_whole(dataset)
     return dataset
 
 
-def _content(path: Path, limits: Limits) -> bytes:
+def _opened(path: Path, limits: Limits) -> io.FileIO:
     try:
         size_bytes = path.stat().st_size
         if not 0 < size_bytes <= limits.maximum_bytes:
             raise RejectedRadiographError(
                 f"The file has {size_bytes} bytes; expected 1 to {limits.maximum_bytes}. Send one radiograph, whole."
             )
-        return path.read_bytes()
+        return io.FileIO(path)
     except OSError as error:
-        raise TransientError(f"The stored object cannot be read ({error.strerror}): check the store.") from error
+        raise _unreadable(error) from error
 
 
-def _check_inflated_size(stream: BytesIO, limits: Limits) -> None:
-    """Inflate a deflated data set piece by piece, keeping none: 1 MB can hold 1 GB, which pydicom would allocate."""
-    read_preamble(stream, force=False)
-    file_meta = read_dataset(
-        stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag.group != _FILE_META_GROUP
-    )
-    if file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # PS3.5 A.5: without zlib's header
-    deflated, size_bytes = stream.read(), 0
-    while deflated and not inflater.eof:
-        size_bytes += len(inflater.decompress(deflated, _CHUNK_BYTES))
-        deflated = inflater.unconsumed_tail
-        if size_bytes > limits.maximum_bytes:
+def _unreadable(error: OSError) -> TransientError:
+    return TransientError(f"The stored object cannot be read ({error.strerror}): check the store.")
+
+
+def _parsed(file: io.FileIO, limits: Limits) -> Dataset:
+    with bounded(file, limits.bounds) as reader:
+        read_preamble(reader, force=False)
+        meta = read_dataset(
+            reader, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag.group != _FILE_META_GROUP
+        )
+        if is_longer(meta, "TransferSyntaxUID", _LONGEST_UID_BYTES):
+            raise ValueError("a transfer syntax of many values")
+        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            content = io.BytesIO(_inflated(reader, limits))
+            with bounded(content, limits.bounds) as inflated_reader:
+                dataset = read_dataset(inflated_reader, is_implicit_VR=False, is_little_endian=True)
+            dataset.file_meta = FileMetaDataset(meta)
+        else:
+            reader.seek(0)
+            dataset = pydicom.dcmread(reader)
+    check_nesting(dataset, limits.bounds)
+    return dataset
+
+
+def _inflated(reader: io.BufferedReader, limits: Limits) -> bytes:
+    content = bytearray()
+    for piece in inflated(reader):
+        content += piece
+        if len(content) > limits.maximum_decoded_bytes:
             raise RejectedRadiographError(
-                f"The deflated data set holds more than {limits.maximum_bytes} bytes. Send one radiograph, whole."
+                f"The deflated data set holds more than {limits.maximum_decoded_bytes} bytes. Send one radiograph, "
+                "whole."
             )
+    return bytes(content)
 
 
 def _check_whole(dataset: Dataset) -> None:

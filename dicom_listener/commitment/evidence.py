@@ -3,14 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from pydicom.filereader import read_file_meta_info
-
-from db import log
+from db import log, settings
 from db.errors import RejectedRadiographError
 from db.tables import Radiograph
 from dicom_listener.commitment.statuses import FailureReason
 from dicom_listener.describe import check_identity
-from dicom_listener.header import read_header
+from dicom_listener.header import read_header, read_meta
 
 # The group length element's value, which counts the bytes of file meta information after itself (PS3.10 section 7.1).
 _GROUP_LENGTH_AT, _GROUP_LENGTH_ENDS_AT = 140, 144
@@ -36,7 +34,8 @@ def reason_against_file(path: Path, row: Radiograph) -> FailureReason | None:
     try:
         reason = None if _is_whole(path, row) else FailureReason.PROCESSING_FAILURE
         if reason is None:
-            check_identity(read_header(path, read_file_meta_info(path)), row.sop_class_uid or "", row.sop_instance_uid)
+            header = read_header(path, read_meta(path), settings.shared().bounds())
+            check_identity(header, row.sop_class_uid or "", row.sop_instance_uid)
     except FileNotFoundError:
         reason = FailureReason.NO_SUCH_OBJECT_INSTANCE
     except RejectedRadiographError:  # as it was received: its bytes are another object's, or none's

@@ -117,6 +117,13 @@ def test_a_missing_package_is_named_with_its_extra(bare: Path, monkeypatch: pyte
     assert machine_checks.packages() == Finding("packages", "missing: keras", "pip install carpus[tensorflow]")
 
 
+def test_the_extra_for_12_bit_jpeg_is_missed_and_not_demanded(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_checks, "find_spec", lambda name: None if name == "libjpeg" else object())
+    assert machine_checks.packages() == Finding("packages", "all 14 found, no 12-bit JPEG without carpus[jpeg12]")
+    monkeypatch.setattr(machine_checks, "find_spec", lambda name: object())
+    assert machine_checks.packages() == Finding("packages", "all 14 found")
+
+
 @pytest.mark.parametrize("login", ["carpus", ":secret", "carpus:"])
 def test_half_a_flower_login_is_none(bare: Path, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
     monkeypatch.setenv("CARPUS_FLOWER_LOGIN", login)

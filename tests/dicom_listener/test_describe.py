@@ -6,10 +6,12 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from db.bounded import Bounds
 from db.errors import RejectedRadiographError
 from db.vocabulary import AgeSource, Sex
 from dicom_listener.describe import check_identity, chronological_age, describe, patient_sex
-from dicom_listener.header import read_header, text, texts
+from dicom_listener.header import coded, read_header, text, texts
+from tests import bombs
 from tests.objects import as_file, file_bytes, hand_radiograph
 
 DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
@@ -121,7 +123,7 @@ def test_a_header_is_read_without_its_pixels(tmp_path: Path, syntax: str) -> Non
     data_set = hand_radiograph()
     data_set.file_meta.TransferSyntaxUID = syntax
     path = as_file(data_set, tmp_path / "hand.dcm")
-    header = read_header(path, dcmread(path).file_meta)
+    header = read_header(path, dcmread(path).file_meta, Bounds())
     assert text(header, "PatientID") == "P1"
     assert "PixelData" not in header
 
@@ -133,4 +135,38 @@ def test_a_data_set_that_cannot_be_parsed_is_rejected(tmp_path: Path) -> None:
     meta = read_file_meta_info(path)
     path.write_bytes(path.read_bytes()[: 144 + meta.FileMetaInformationGroupLength] + b"\xff" * 400)
     with pytest.raises(RejectedRadiographError, match="cannot be parsed as Deflated Explicit VR Little Endian"):
-        read_header(path, meta)
+        read_header(path, meta, Bounds())
+
+
+def header_of(data_set: bytes, folder: Path) -> Dataset:
+    """What the listener reads of an object's bytes."""
+    path = as_file(hand_radiograph(), folder / "hand.dcm")
+    meta = read_file_meta_info(path)
+    path.write_bytes(path.read_bytes()[: 144 + meta.FileMetaInformationGroupLength] + data_set)
+    return read_header(path, meta, Bounds())
+
+
+def test_a_data_set_that_ends_within_a_sequence_is_rejected_and_not_taken_for_a_failing_disk(tmp_path: Path) -> None:
+    with pytest.raises(RejectedRadiographError, match=r"cannot be parsed as Explicit VR Little Endian \(OSError\)"):
+        header_of(bombs.nested_without_end(3), tmp_path)
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_fault_of_the_object(tmp_path: Path) -> None:
+    meta = read_file_meta_info(as_file(hand_radiograph(), tmp_path / "hand.dcm"))
+    with pytest.raises(FileNotFoundError):
+        read_header(tmp_path / "missing.dcm", meta, Bounds())
+
+
+def test_values_beyond_all_measure_count_as_absent_and_are_not_read(tmp_path: Path) -> None:
+    header = header_of(
+        bombs.element(0x0008, 0x1032, b"UN", bytes(70_000)) + bombs.element(0x0010, 0x0020, b"UN", b"P" * 70_000),
+        tmp_path,
+    )
+    (tmp_path / "hand.dcm").unlink()
+    assert (text(header, "PatientID", longest=80_000), coded(header, "ProcedureCodeSequence")) == ("", [])
+
+
+@pytest.mark.parametrize("bomb", ["200,000 elements", "nested 1,000 deep", "nested 20 deep"])
+def test_a_header_beyond_the_bounds_is_rejected(bomb: str, tmp_path: Path) -> None:
+    with pytest.raises(RejectedRadiographError, match=r"CARPUS_MAX_(ELEMENTS|NESTING)"):
+        header_of(bombs.DATA_SETS[bomb](), tmp_path)

@@ -140,6 +140,16 @@ def test_bytes_that_are_no_data_set_are_rejected(listener: Running) -> None:
     assert row.patient_sex == "missing"
 
 
+@pytest.mark.parametrize("data_set", [b"\x08", b"\x08\x00\x05", b"\x08\x00\x05\x00"])
+def test_a_data_set_of_a_few_bytes_is_rejected_and_does_not_stay_in_the_inbox(
+    listener: Running, data_set: bytes
+) -> None:
+    assert listener.send_raw("1.2.3", data_set) == 0x0000
+    (row,) = registered(1)
+    assert row.state == State.REJECTED
+    poll(listener.inbox, lambda left: left == [])
+
+
 @pytest.mark.parametrize("uid", ["../../x", "1..2", "1.2.x"])
 def test_a_uid_that_is_none_is_refused(listener: Running, uid: str) -> None:
     assert listener.send_raw(uid, encode(hand_radiograph(), False, True) or b"") == 0xC000
