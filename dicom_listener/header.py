@@ -13,6 +13,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -128,6 +129,8 @@ def texts(header: Dataset, keyword: str) -> list[str]:
     try:
         value = None if is_longer(header, keyword, _LONG_VALUE_BYTES) else header.get(keyword)
     except Exception:  # noqa: BLE001  a value is converted only when it is asked for
+        return []
+    if isinstance(value, Sequence):  # under the VR of one; its words would be those of all elements in it
         return []
     values = value if isinstance(value, MultiValue) else [] if value is None else [value]
     # PostgreSQL's text holds neither NUL nor a lone surrogate.

@@ -157,6 +157,13 @@ def test_a_disk_that_fails_is_not_taken_for_a_fault_of_the_object(tmp_path: Path
         read_header(tmp_path / "missing.dcm", meta, Bounds())
 
 
+def test_a_sequence_in_the_place_of_a_text_counts_as_absent(tmp_path: Path) -> None:
+    item = bombs.element(0x4E45, 0x4154, b"TI", b"")  # of a VR that there is not, so that it has no words
+    in_sequence = b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little") + item
+    header = header_of(bombs.element(0x0018, 0x0015, b"SQ", in_sequence), tmp_path)
+    assert text(header, "BodyPartExamined") == ""
+
+
 def test_values_beyond_all_measure_count_as_absent_and_are_not_read(tmp_path: Path) -> None:
     header = header_of(
         bombs.element(0x0008, 0x1032, b"UN", bytes(70_000)) + bombs.element(0x0010, 0x0020, b"UN", b"P" * 70_000),
