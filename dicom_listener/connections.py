@@ -219,7 +219,7 @@ class _Reception(RequestHandler):  # type: ignore[misc]  # as above
         settings, refusals = self.server.settings, self.server.refusals
         association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals)
         association.dimse = Messages(association, self.server.max_object_bytes, self.server.memory, refusals)
-        association.dul.state_machine = EndingStateMachine(association, refusals)
+        association.dul.state_machine = EndingStateMachine(association)
         association.bind(evt.EVT_CONN_CLOSE, _let_go)
         return association
 

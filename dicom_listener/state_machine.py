@@ -16,11 +16,8 @@ from typing import Final
 from pynetdicom.association import Association
 from pynetdicom.fsm import TRANSITION_TABLE, StateMachine
 
-from dicom_listener.refusals import Refusals
-
 _ENDED: Final = frozenset({"Sta1", "Sta13"})  # idle; waiting for the connection to be closed
-_NOT_UNDERSTOOD: Final = "Evt19"  # an unrecognised or invalid PDU
-_PDUS: Final = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13", _NOT_UNDERSTOOD})
+_PDUS: Final = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13", "Evt19"})  # the last: invalid ones
 _WAITED_ENOUGH: Final = "Evt18"  # the ARTIM timer expired: hang up
 
 
@@ -31,20 +28,15 @@ class EndingStateMachine(StateMachine):  # type: ignore[misc]  # pynetdicom has 
     ----------
     association
         Whose machine it becomes.
-    refusals
-        Where a PDU that cannot be understood is noted.
     """
 
-    def __init__(self, association: Association, refusals: Refusals) -> None:
+    def __init__(self, association: Association) -> None:
         super().__init__(association.dul)
         self.current_state = association.dul.state_machine.current_state
-        self._refusals = refusals
 
     def do_action(self, event: str) -> None:
         """Do what the standard's table says for an event; see the class for what it does not foresee."""
         has_ended = self.current_state in _ENDED
-        if event == _NOT_UNDERSTOOD and not has_ended:
-            self._refusals.note("a PDU that cannot be understood", str(self.dul.assoc.requestor.address))
         if self.current_state == "Sta13" and event in _PDUS:
             event = _WAITED_ENOUGH
         if has_ended and (event, self.current_state) not in TRANSITION_TABLE:

@@ -20,8 +20,8 @@ from worker.app import enqueue, queue_length
 # Two numbers of our own choosing: PostgreSQL keeps two-number locks apart from those on a SOP Instance UID.
 _LOCK = (1_667_330_672, 1)
 _CLOCK_TOLERANCE_SECONDS = 5.0
-# Longer than any association takes to send one object.
-_ABANDONED_AFTER_SECONDS = 3600
+# Since its last byte was written; one that is removed too early only lets its sender try again.
+_ABANDONED_AFTER_SECONDS = 120
 
 _log = log.get(__name__)
 

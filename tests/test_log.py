@@ -49,8 +49,9 @@ def test_what_pydicom_warns_of_is_not_logged(lines: Lines) -> None:
     assert [line["event"] for line in lines()] == ["something worse"]
 
 
-def test_what_pynetdicom_quotes_is_not_logged(lines: Lines) -> None:
+def test_what_pynetdicom_quotes_is_not_logged(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     log.configure("listener")
+    monkeypatch.setattr(logging.getLogger("pynetdicom"), "propagate", True)  # a listener takes its records itself
     events = logging.getLogger("pynetdicom.association")
     events.error("No service class available for the SOP Class UID 'DOE^JANE' or 'DOE'S', please see its manual")
     events.error('Value "%s" is unknown', "DOE^JANE")

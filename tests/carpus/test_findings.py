@@ -76,7 +76,7 @@ def test_the_table_loses_no_number_on_a_narrow_terminal() -> None:
 
 def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: Path) -> None:
     standard = np.full((100, 80), 30_000, np.uint16)
-    sha256 = radiograph.save(standard, tmp_path / "standard.npy")
+    sha256 = radiograph.save(standard, tmp_path / "standard.npy", tmp_path)
     hot = np.zeros((8, 8), np.float32)
     hot[4, 4] = 1
     columns = {"standard_path": "standard.npy", "standard_sha256": sha256, "heat_map": hot.tolist()}

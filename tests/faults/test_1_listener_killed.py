@@ -40,6 +40,13 @@ def test_the_listener_is_killed_at_random_moments(plant: Plant) -> None:
             trial.recover()
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_what_a_killed_listener_left_unfinished_is_removed_by_the_sweep(plant: Plant) -> None:
+    incoming = plant.stack.store / "incoming"
+    plant.wait_until(lambda: not list(incoming.iterdir()), lambda: list(incoming.iterdir()))
+
+
 def _kill_at(plant: Plant, trial: Trial, point: str) -> None:
     """Let the listener die at a fault point while four radiographs are sent, and start it again."""
     listener = plant.stack.processes[LISTENER]

@@ -39,12 +39,10 @@ def test_the_store_is_full_while_receiving(plant: Plant) -> None:
 
 def test_the_store_is_full_while_reading(plant: Plant) -> None:
     def full(trial: Trial, disk: SmallDisk) -> None:
-        reader = plant.stack.processes["read"]
-        reader.stop()
-        with trial.sending(12, senders=4):
-            pass
-        disk.fill()
-        reader.start()
+        with plant.without("read"):
+            with trial.sending(12, senders=4):
+                pass
+            disk.fill()
         plant.wait_until(lambda: _reasons(plant, "the disk is full") > 0, "a reading fails for want of room")
         plant.pause(_SECONDS[plant.is_long])
         disk.make_room()

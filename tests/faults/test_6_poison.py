@@ -1,6 +1,8 @@
 """An image that crashes, hangs or swells whoever reads it: the third attempt is the last, and neighbours lose none."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,25 +20,29 @@ POISONS = {
 }
 
 
+@contextmanager
+def _poisoned_reader(plant: Plant) -> Iterator[None]:
+    """Run a read worker whose decoder does what some images want."""
+    _, *arguments = COMMANDS["read"]
+    poisoned = (word.replace("worker.app", "tests.faults.poison_app") for word in arguments)
+    environment = plant.stack.environment() | {"PYTHONPATH": str(ROOT), "CARPUS_READ_SECONDS": "5"}
+    with (plant.stack.logs / "poisoned.log").open("ab") as log:
+        worker = child.spawn([sys.executable, "-m", "celery", *poisoned], log, environment)
+    try:
+        yield
+    finally:
+        child.stop(worker)
+
+
 @pytest.mark.parametrize("poison", some(POISONS, in_short=["crashes"]))
 def test_a_poison_image_fails_after_three_attempts_and_alone(plant: Plant, poison: str) -> None:
     order = f"6{list(POISONS).index(poison)}"
-    plant.stack.processes["read"].stop()
-    _, *arguments = COMMANDS["read"]
-    hostile = (word.replace("worker.app", "tests.worker.hostile_app") for word in arguments)
-    environment = plant.stack.environment() | {"PYTHONPATH": str(ROOT), "CARPUS_READ_SECONDS": "5"}
-    with (plant.stack.logs / "hostile.log").open("ab") as log:
-        worker = child.spawn([sys.executable, "-m", "celery", *hostile], log, environment)
-    try:
-        with plant.trial(order, f"image that {poison}") as trial:
-            for _ in range(plant.rounds(1, 2)):
-                poisoned = radiographs(1, PatientID=poison)
-                with trial.sending(9, objects=[*radiographs(4), *poisoned, *radiographs(4)]):
-                    trial.fault_is_over()
-                trial.recover()
-    finally:
-        child.stop(worker)
-        plant.stack.processes["read"].start()
+    with plant.without("read"), _poisoned_reader(plant), plant.trial(order, f"image that {poison}") as trial:
+        for _ in range(plant.rounds(1, 2)):
+            poisoned = radiographs(1, PatientID=poison)
+            with trial.sending(9, objects=[*radiographs(4), *poisoned, *radiographs(4)]):
+                trial.fault_is_over()
+            trial.recover()
     assert trial.balance is not None
     assert trial.balance.states == {"COMPLETED": 8 * trial.rounds, "FAILED": trial.rounds}
     with plant.database() as connection:

@@ -112,6 +112,7 @@ class Plant:
     faults: Path
     is_long: bool
     longest_recovery_seconds: float
+    is_supervised: bool = True
     chance: random.Random = field(default_factory=lambda: random.Random(3))
 
     @contextmanager
@@ -153,9 +154,10 @@ class Plant:
         for server in (self.stack.postgres, self.stack.redis):
             if not server.is_alive:
                 server.start()
-        for process in self.stack.processes.values():
-            if not process.is_alive:
-                process.start()
+        if self.is_supervised:
+            for process in self.stack.processes.values():
+                if not process.is_alive:
+                    process.start()
 
     def wait_until(self, is_so: Callable[[], bool], what: str | Callable[[], object]) -> None:
         """Wait until something is so, looking after the stack meanwhile as ``carpus up`` does."""
@@ -164,8 +166,24 @@ class Plant:
             if time.monotonic() > deadline:
                 said = what if isinstance(what, str) else what()
                 raise AssertionError(f"not within {2 * self.longest_recovery_seconds} s: {said}")
-            self.stack.look_after()
+            self._look_after()
             time.sleep(POLL_SECONDS)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Stop a process of the stack while the block runs; the supervisor is not asked meanwhile."""
+        process = self.stack.processes[name]
+        process.stop()
+        self.is_supervised = False
+        try:
+            yield
+        finally:
+            self.is_supervised = True
+            process.start()
+
+    def _look_after(self) -> None:
+        if self.is_supervised:
+            self.stack.look_after()
 
     def wait_until_dead(self, process: Process, point: str) -> None:
         """Wait until a process died at a fault point; the supervisor is not asked, so the test starts it again."""
@@ -179,7 +197,7 @@ class Plant:
         """Let a fault last, looking after the stack meanwhile."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.stack.look_after()
+            self._look_after()
             time.sleep(POLL_SECONDS)
 
     def database(self) -> "psycopg.Connection":

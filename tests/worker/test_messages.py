@@ -98,7 +98,8 @@ def test_what_is_not_json_is_thrown_away_unread_and_unquoted_and_the_worker_goes
         wait_until(lambda: is_read(last), log.read_text)
         wait_until(lambda: client.hlen("unacked") == 0, lambda: client.hgetall("unacked"))
         assert client.llen("read") == 0
-    assert app.control.inspect(timeout=5).ping()
+    with app.connection_for_write() as connection:  # a pooled one may be to a server of an earlier test
+        assert app.control.inspect(timeout=5, connection=connection).ping()
     assert worker.poll() is None
     assert not touched.exists()
     said = log.read_text()
