@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from carpus.ports import free_port
 from carpus.stack import Ports, Stack
 from db import fault
+from tests.dicom_listener.requester import AE_TITLE
 from tests.faults.modalities import Modalities
 from tests.faults.trial import Plant
 
@@ -27,11 +29,14 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     faults = tmp_path_factory.mktemp("faults")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(fault.VARIABLE, str(faults))
+        commitment_port = free_port()
+        patch.setenv("CARPUS_STORAGE_COMMITMENT", "true")
+        patch.setenv("CARPUS_COMMITMENT_PEERS", f"{AE_TITLE}=127.0.0.1:{commitment_port}")
         for name, value in ({} if IS_LONG else SHORT).items():
             patch.setenv(name, value)
         with Stack(tmp_path_factory.mktemp("plant"), Ports.free(), print) as stack:
             modalities = Modalities(tmp_path_factory.mktemp("modalities"), stack.ports.listener)
-            yield Plant(stack, modalities, faults, IS_LONG, LONGEST_RECOVERY_SECONDS[IS_LONG])
+            yield Plant(stack, modalities, faults, IS_LONG, LONGEST_RECOVERY_SECONDS[IS_LONG], commitment_port)
             modalities.close()
 
 

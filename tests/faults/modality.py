@@ -28,13 +28,13 @@ def _say(line: str) -> None:
 
 
 def _send(number: int, port: int, pause_seconds: float, share: list[Path], giving_up: threading.Event) -> None:
-    """Send as one modality, over as many associations as it takes."""
-    waiting = [dcmread(path) for path in share]
+    """Send as one modality, from an address of its own, over as many associations as it takes."""
+    waiting, address = [dcmread(path) for path in share], f"127.0.0.{number + 2}"
     entity = AE(f"MODALITY{number}")
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_TIMEOUT_SECONDS
     entity.add_requested_context(waiting[0].SOPClassUID, waiting[0].file_meta.TransferSyntaxUID)
     while waiting and not giving_up.is_set():
-        association = entity.associate("127.0.0.1", port, ae_title="CARPUS")
+        association = entity.associate("127.0.0.1", port, ae_title="CARPUS", bind_address=(address, 0))
         if association.is_established:
             _send_over(association, waiting, pause_seconds, giving_up)
         if waiting:

@@ -25,6 +25,7 @@ class Row:
     found: int
     lost: int
     doubled: int
+    failed: int
     longest_recovery_seconds: float
 
     def keep(self) -> None:
@@ -48,7 +49,7 @@ def markdown(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str | int, ...]:
     recovery = "none needed" if row.longest_recovery_seconds == 0 else f"{row.longest_recovery_seconds:.0f} s"
-    return (row.fault, row.rounds, row.promised, row.found, row.lost, row.doubled, recovery)
+    return (row.fault, row.rounds, row.promised, row.found, row.lost, row.doubled, row.failed, recovery)
 
 
 def main() -> int:

@@ -1,5 +1,8 @@
 """Workers die in every step, get a message twice, or an image comes from four senders at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from carpus.processes import Process
@@ -74,15 +77,31 @@ def test_a_worker_hangs(plant: Plant) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_every_message_comes_four_times(plant: Plant) -> None:
-    with plant.trial("340", "every message published four times more") as trial:
+def test_two_workers_get_every_message_five_times(plant: Plant) -> None:
+    with plant.trial("340", "every message five times, to two read workers") as trial:
         for _ in range(plant.rounds(short=1, long=10)):
-            with trial.sending(10):
-                pass
-            for queue in ("read", "assess") * 2:
-                plant.publish(queue, plant.promised_ids(trial.ledger))
-            trial.fault_is_over()
-            trial.recover()
+            with plant.without("read"):
+                with trial.sending(10):
+                    pass
+                plant.wait_until(
+                    lambda: len(plant.promised_ids(trial.ledger)) == trial.ledger.promised, "all have rows"
+                )
+                plant.publish("read", plant.promised_ids(trial.ledger)[-10:] * 4)
+            with _a_second_reader(plant):
+                trial.fault_is_over()
+                trial.recover()
+                plant.publish("assess", plant.promised_ids(trial.ledger)[-10:] * 4)
+
+
+@contextmanager
+def _a_second_reader(plant: Plant) -> Iterator[None]:
+    """Run another read worker beside the stack's."""
+    second = Process("read", plant.stack.environment(), plant.stack.logs / "second_read.log")
+    second.start()
+    try:
+        yield
+    finally:
+        second.stop()
 
 
 @pytest.mark.timeout(600)

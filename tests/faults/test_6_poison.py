@@ -37,7 +37,11 @@ def _poisoned_reader(plant: Plant) -> Iterator[None]:
 @pytest.mark.parametrize("poison", some(POISONS, in_short=["crashes"]))
 def test_a_poison_image_fails_after_three_attempts_and_alone(plant: Plant, poison: str) -> None:
     order = f"6{list(POISONS).index(poison)}"
-    with plant.without("read"), _poisoned_reader(plant), plant.trial(order, f"image that {poison}") as trial:
+    with (
+        plant.without("read"),
+        _poisoned_reader(plant),
+        plant.trial(order, f"image that {poison} (each attempt 5 s at most)", 1) as trial,
+    ):
         for _ in range(plant.rounds(1, 2)):
             poisoned = radiographs(1, PatientID=poison)
             with trial.sending(9, objects=[*radiographs(4), *poisoned, *radiographs(4)]):

@@ -1,12 +1,13 @@
 """The database's clock jumps; and everything is told to stop in full work."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from carpus.processes import LISTENER
+from carpus.processes import LISTENER, STOP_TIMEOUT_SECONDS
 from tests.faults.trial import Plant, some
 
 pytestmark = pytest.mark.timeout(1800)
@@ -51,7 +52,7 @@ def test_the_clock_jumps_in_full_work(plant: Plant, hours: float) -> None:
     direction = "ahead" if hours > 0 else "back"
     with (
         _another_clock(plant),
-        plant.trial(f"7{direction[0]}", f"clock jumps an hour {direction} in full work") as trial,
+        plant.trial(f"7{direction[0]}", f"database's clock set an hour {direction} in full work") as trial,
     ):
         for _ in range(plant.rounds(1, 3)):
             with trial.sending(30, senders=4):
@@ -70,9 +71,23 @@ def test_a_process_is_told_to_stop_in_full_work(plant: Plant, name: str) -> None
             process = plant.stack.processes[name]
             with trial.sending(40, senders=4):
                 plant.pause(plant.chance.uniform(0.3, 1.0))
+                began = time.monotonic()
                 process.stop()
+                assert time.monotonic() - began < STOP_TIMEOUT_SECONDS, "it was ended by force"
                 process.start()
                 trial.fault_is_over()
             trial.recover()
     assert trial.balance is not None
     assert set(trial.balance.states) == {"COMPLETED"}
+
+
+@pytest.mark.long
+def test_the_whole_stack_is_told_to_stop_in_full_work(plant: Plant) -> None:
+    with plant.trial("7t", "whole stack told to stop in full work, started again") as trial:
+        for _ in range(plant.rounds(1, 5)):
+            with trial.sending(40, senders=4):
+                plant.pause(plant.chance.uniform(0.3, 1.0))
+                plant.stack.__exit__(None, None, None)
+                plant.stack.__enter__()
+                trial.fault_is_over()
+            trial.recover()

@@ -14,9 +14,11 @@ from celery import Celery
 from pydicom import Dataset
 from sqlalchemy import make_url
 
+from carpus import ports
 from carpus.embedded.postgres import DATABASE
 from carpus.processes import Process
 from carpus.stack import Stack
+from db.vocabulary import State
 from tests.conftest import forget_process_state
 from tests.faults.ledger import Balance, Ledger
 from tests.faults.modalities import Modalities
@@ -92,7 +94,8 @@ class Trial:
         longest = max(self.recoveries_seconds, default=0.0)
         lost, doubled = len(self.balance.lost), len(self.balance.doubled)
         found = self.balance.promised - lost
-        return Row(order, fault, self.rounds, self.balance.promised, found, lost, doubled, round(longest, 1))
+        failed = self.balance.states.get(State.FAILED, 0)
+        return Row(order, fault, self.rounds, self.balance.promised, found, lost, doubled, failed, round(longest, 1))
 
 
 @dataclass
@@ -103,6 +106,8 @@ class Plant:
     ----------
     is_long
         Whether this is ``make faults`` at default settings, or the short form of ``make test``.
+    commitment_port
+        Where the modality that asks for storage commitment is called back.
     longest_recovery_seconds
         What is stated in the README; a longer one fails.
     """
@@ -112,12 +117,13 @@ class Plant:
     faults: Path
     is_long: bool
     longest_recovery_seconds: float
+    commitment_port: int
     is_supervised: bool = True
     chance: random.Random = field(default_factory=lambda: random.Random(3))
 
     @contextmanager
-    def trial(self, order: str, fault: str) -> Iterator[Trial]:
-        """Try a fault; at the end nothing promised may be lost or doubled."""
+    def trial(self, order: str, fault: str, failed_a_round: int = 0, *, is_kept: bool = True) -> Iterator[Trial]:
+        """Try a fault; at the end nothing promised may be lost or doubled, nor failed but what had to."""
         trial = Trial(self)
         try:
             yield trial
@@ -125,12 +131,26 @@ class Plant:
             self.disarm()
             self.settle()
             row = trial.row(order, fault)
-            if self.is_long:
+            if self.is_long and is_kept:
                 row.keep()
         assert trial.balance is not None
         assert (trial.balance.lost, trial.balance.doubled) == (frozenset(), frozenset()), trial.balance
+        assert row.failed == failed_a_round * row.rounds
         assert row.promised > 0
         assert row.longest_recovery_seconds <= self.longest_recovery_seconds
+
+    def sent(self, trial: Trial, count: int) -> list[Dataset]:
+        """Send radiographs without any fault, and return them."""
+        objects = radiographs(count)
+        with trial.sending(count, objects=objects):
+            trial.fault_is_over()
+        trial.recover()
+        return objects
+
+    def wait_for_listener(self) -> None:
+        """Wait until the listener takes connections."""
+        port, host = self.stack.ports.listener, self.stack.ports.listener_host
+        self.wait_until(lambda: not ports.is_free(port, host), "the listener listens")
 
     def rounds(self, short: int, long: int) -> int:
         """Return how many rounds this run has time for."""
