@@ -23,14 +23,14 @@ POINTS = {
 def test_the_listener_is_killed_before(plant: Plant, point: str) -> None:
     order = f"1{list(POINTS).index(point)}"
     with plant.trial(order, f"listener killed before {POINTS[point]}") as trial:
-        for _ in range(plant.rounds(short=1, long=15)):
+        for _ in range(plant.rounds(short=1, long=5 if point == "before_message" else 15)):
             _kill_at(plant, trial, point)
 
 
 @pytest.mark.timeout(1800)
 def test_the_listener_is_killed_at_random_moments(plant: Plant) -> None:
     with plant.trial("18", "listener killed at a random moment") as trial:
-        for _ in range(plant.rounds(short=2, long=95)):
+        for _ in range(plant.rounds(short=2, long=105)):
             listener = plant.stack.processes[LISTENER]
             with trial.sending(8):
                 plant.pause(plant.chance.uniform(0.05, 0.5))

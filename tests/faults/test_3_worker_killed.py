@@ -28,7 +28,7 @@ ASSESS_POINTS = {
 def test_a_reading_process_is_killed(plant: Plant, point: str) -> None:
     order = f"30{list(READ_POINTS).index(point)}"
     with plant.trial(order, f"reading process killed {READ_POINTS[point]}") as trial:
-        for _ in range(plant.rounds(short=1, long=5)):
+        for _ in range(plant.rounds(short=1, long=3)):
             plant.arm(point)
             with trial.sending(4):
                 plant.wait_until(lambda: plant.was_hit(point), f"a process came to {point}")
@@ -42,7 +42,7 @@ def test_the_assess_worker_is_killed(plant: Plant, point: str) -> None:
     order = f"31{list(ASSESS_POINTS).index(point)}"
     worker = plant.stack.processes["assess"]
     with plant.trial(order, f"assess worker killed {ASSESS_POINTS[point]}") as trial:
-        for _ in range(plant.rounds(short=1, long=3)):
+        for _ in range(plant.rounds(short=1, long=2)):
             plant.arm(point)
             with trial.sending(4):
                 plant.wait_until_dead(worker, point)
@@ -55,7 +55,7 @@ def test_the_assess_worker_is_killed(plant: Plant, point: str) -> None:
 @pytest.mark.timeout(1800)
 def test_the_whole_read_worker_is_killed_in_full_work(plant: Plant) -> None:
     with plant.trial("320", "whole read worker killed in full work") as trial:
-        for _ in range(plant.rounds(short=1, long=5)):
+        for _ in range(plant.rounds(short=1, long=3)):
             _kill_in_full_work(plant, trial, plant.stack.processes["read"])
 
 
@@ -64,7 +64,7 @@ def test_the_whole_read_worker_is_killed_in_full_work(plant: Plant) -> None:
 def test_a_worker_hangs(plant: Plant) -> None:
     """By SIGSTOP at a point where it holds a claim; the supervisor sees a live process."""
     with plant.trial("330", "assess worker stopped dead (SIGSTOP), later killed") as trial:
-        for _ in range(plant.rounds(short=1, long=3)):
+        for _ in range(plant.rounds(short=1, long=2)):
             worker = plant.stack.processes["assess"]
             plant.arm("assess_predicted", "SIGSTOP")
             with trial.sending(4):

@@ -42,7 +42,7 @@ def test_a_poison_image_fails_after_three_attempts_and_alone(plant: Plant, poiso
         _poisoned_reader(plant),
         plant.trial(order, f"image that {poison} (each attempt 5 s at most)", 1) as trial,
     ):
-        for _ in range(plant.rounds(1, 2)):
+        for _ in range(plant.rounds(1, 1)):
             poisoned = radiographs(1, PatientID=poison)
             with trial.sending(9, objects=[*radiographs(4), *poisoned, *radiographs(4)]):
                 trial.fault_is_over()

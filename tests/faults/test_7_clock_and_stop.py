@@ -54,7 +54,7 @@ def test_the_clock_jumps_in_full_work(plant: Plant, hours: float) -> None:
         _another_clock(plant),
         plant.trial(f"7{direction[0]}", f"database's clock set an hour {direction} in full work") as trial,
     ):
-        for _ in range(plant.rounds(1, 3)):
+        for _ in range(plant.rounds(1, 2)):
             with trial.sending(30, senders=4):
                 plant.pause(0.5)
                 plant.stack.processes["assess"].kill()  # with claims that only time ends

@@ -3,6 +3,7 @@
 import queue
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from pydicom import Dataset
@@ -59,15 +60,13 @@ def test_the_listener_is_killed_in_a_commitment_before(plant: Plant, point: str)
 
 
 def _ask_and_kill(plant: Plant, requester: Requester, objects: Sequence[Dataset], point: str) -> str:
-    """Ask for custody until a Success comes, as a modality does; the listener dies at the point and is started again."""
+    """Ask for custody until a Success comes, as a modality does, while the listener dies and is started again."""
     listener, asked = plant.stack.processes[LISTENER], information(objects)
     plant.arm(point)
     status = None
     with requester.associated() as association:
-        try:
+        with suppress(AttributeError, RuntimeError, ValueError):  # no answer comes from who dies before it
             status = ask(association, asked)
-        except (AttributeError, RuntimeError, ValueError):  # no answer came
-            pass
         plant.wait_until_dead(listener, point)
     listener.start()
     plant.wait_for_listener()
