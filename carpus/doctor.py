@@ -17,6 +17,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     machine_checks.usual_ports,
     machine_checks.flower_login,
     door_checks.doors,
+    door_checks.commitment,
     server_checks.postgres,
     server_checks.broker,
 )

@@ -1,9 +1,8 @@
-"""The checks of ``carpus doctor`` on who may reach the DICOM listener."""
-
-from ipaddress import ip_address
+"""The checks of ``carpus doctor`` on who may reach the DICOM listener, and whom it calls."""
 
 from carpus.finding import Finding
 from db import settings
+from db.network import is_loopback
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.tls import certificates
 
@@ -14,7 +13,7 @@ def doors() -> Finding:
     has_tls = certificates(listener) is not None
     where = f"listens on {listener.listener_host}"
     way = "by TLS" if has_tls else "without TLS"
-    if _is_loopback(listener.listener_host):
+    if is_loopback(listener.listener_host):
         return Finding("DICOM", f"{where} only, {way}")
     is_closed = bool(listener.peers or listener.tls_client_ca)
     words = f"{where}, {way}, for {'whom it knows' if is_closed else 'anybody'}"
@@ -26,8 +25,15 @@ def doors() -> Finding:
     return Finding("DICOM", words, "; ".join(cures) or None, is_warning=True)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def commitment() -> Finding:
+    """Warn of commitments that are reported to other machines without TLS, which those reports cannot have."""
+    listener = settings.load(ListenerSettings)
+    if not listener.storage_commitment:
+        return Finding("commitment", "off, no custody is taken")
+    peers = (listener.commitment_peers or {}).items()
+    open_peers = [ae_title for ae_title, address in peers if not is_loopback(address.host)]
+    words = f"on, calls {len(peers)} requesters"
+    if not open_peers:
+        return Finding("commitment", words)
+    cure = "keep the way to them within a network you trust: reports name objects by UID"
+    return Finding("commitment", f"{words}, by plain TCP {', '.join(open_peers)}", cure, is_warning=True)

@@ -6,6 +6,7 @@ It works on the configured database and store, else on those of the one-machine 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import typer
@@ -21,6 +22,10 @@ from db.errors import CarpusError
 
 CONNECT_TIMEOUT_SECONDS = 5
 _OPTIONS = "-c lock_timeout=30s"  # such as for a radiograph that is being registered
+_NOT_OWNER = (
+    "the database's login may not remove rows, and nothing was removed: connect as the owner, as "
+    "`python -m db.migrate` does, by CARPUS_DATABASE_URL and CARPUS_DATABASE_PASSWORD"
+)
 _NOT_REMOVED = (
     "Not removed, for Carpus cannot: backups and exports (such as `carpus sql --csv`); what PostgreSQL's own files "
     "hold until its next vacuum; SOP Instance UIDs in logs. What is sent at this moment or later is stored anew."
@@ -50,20 +55,18 @@ def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, 
     Raises
     ------
     ForgetError
-        When there are such objects, or the database or the store does not let them go; nothing was removed.
+        When there are such objects, or the database or the store does not let them go: nothing was removed. Also
+        when there may be more than was found, for want of the key of the pseudonyms.
     """
     store, sheet = _places()
-    with database.available() as url, _explained():
-        connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS, row_factory=dict_row, options=_OPTIONS
-        )
-        with connection:
-            with connection.transaction():
-                found = traces.find(connection, store, patient)
-            _say(console, _what("found", found))
-            _say(console, _unknown(found))
-            if not found or is_dry_run:
-                return
+    with database.available() as url, _explained(), _connected(url) as connection:
+        with connection.transaction():
+            found = traces.find(connection, store, patient)
+        _say(console, _what("found", found))
+        _say(console, _unknown(found))
+        is_to_go = bool(found) and not is_dry_run
+        if is_to_go:
+            _check_right(connection)
             _check_custody(found, takes_committed=takes_committed)
             if not is_sure:
                 typer.confirm("Remove all this for good?", abort=True)
@@ -71,11 +74,11 @@ def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, 
                 found = traces.find(connection, store, patient)  # again, for it may be more by now
                 _check_custody(found, takes_committed=takes_committed)
                 traces.remove(connection, found)
-    _say(console, _what("removed", found))
-    if sheet and sheet.exists():
-        sheet.unlink()
-        _say(console, f"removed: the contact sheet {sheet}, which may have shown the patient")
-    _say(console, _NOT_REMOVED)
+    if is_to_go:
+        _say(console, _what("removed", found))
+        _remove_sheet(sheet, console)
+        _say(console, _NOT_REMOVED)
+    _check_told(patient, found)
 
 
 def _places() -> tuple[Path, Path | None]:
@@ -96,10 +99,18 @@ def _places() -> tuple[Path, Path | None]:
     return store, None if configured.database_url else home / "contact_sheet.png"
 
 
+def _connected(url: str) -> psycopg.Connection[dict[str, Any]]:
+    return psycopg.connect(
+        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS, row_factory=dict_row, options=_OPTIONS
+    )
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ForgetError(_NOT_OWNER) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise ForgetError("the database is of another version: run `python -m db.migrate`, or `carpus up`") from error
     except psycopg.Error as error:
@@ -107,6 +118,22 @@ def _explained() -> Iterator[None]:
         raise ForgetError(f"the database did not let the patient go, run it again: {words}") from error
     except OSError as error:
         raise ForgetError(f"a file could not be removed ({error}); cure it and run it again") from error
+
+
+def _check_right(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    """Check before anybody is asked; results and reference reads go with the rows, in the owner's name."""
+    may = connection.execute("SELECT has_table_privilege('radiograph', 'DELETE') AS may").fetchone()
+    if may is None or not may["may"]:
+        raise ForgetError(_NOT_OWNER)
+
+
+def _check_told(patient: Patient, found: Traces) -> None:
+    if patient.lacks_key and found.counts["pseudonyms"]:
+        raise ForgetError(
+            f"{found.counts['pseudonyms']} radiographs have a pseudonym for the patient ID, and without a key nobody "
+            "can tell whether they are this patient's: run it again with the listener's CARPUS_PATIENT_ID_KEY, or with "
+            "the pseudonym for the ID"
+        )
 
 
 def _check_custody(found: Traces, *, takes_committed: bool) -> None:
@@ -121,7 +148,7 @@ def _what(done: str, found: Traces) -> str:
     if not found:
         return f"nothing {done} of this patient"
     rows = {"radiographs": len(found.radiograph_ids)} | {
-        name: found.counts[name] for name in ("assessments", "reference_reads", "commitments")
+        name: found.counts[name] for name in ("assessments", "reference_reads")
     }
     files = {name: found.folders.get(name, 0) for name in ("objects", "standard", "inbox", "incoming")}
     return f"{done}: rows: {_listed(rows)}; files: {_listed(files)}"
@@ -138,13 +165,19 @@ def _unknown(found: Traces) -> str:
         said.append(f"{found.counts['other_issuers']} radiographs with this ID are of another issuer: see --issuer")
     if found.counts["nameless"]:
         said.append(f"{found.counts['nameless']} radiographs of whomever have no patient ID in their row")
-    if found.unreadable:
-        said.append(f"{found.unreadable} files in inbox and incoming have a header that cannot be read")
-    if found.counts["open_commitments"]:
+    if found.untold:
+        said.append(f"{found.untold} files in inbox and incoming have a header that does not tell whose they are")
+    if found.counts["commitments"]:
         said.append(
-            f"{found.counts['open_commitments']} storage commitments name the objects and are to be answered yet"
+            f"{found.counts['commitments']} storage commitments are to be answered yet, and name the objects until then"
         )
     return f"left as they are: {'; '.join(said)}" if said else ""
+
+
+def _remove_sheet(sheet: Path | None, console: Console) -> None:
+    if sheet and sheet.exists():
+        sheet.unlink()
+        _say(console, f"removed: the contact sheet {sheet}, which may have shown the patient")
 
 
 def _say(console: Console, line: str) -> None:

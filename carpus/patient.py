@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from carpus.database import ConfiguredServers
 from db import settings
 from db.bounded import Bounds
 from dicom_listener.describe import describe
 from dicom_listener.header import read_header, read_meta
-from dicom_listener.pseudonym import pseudonym
+from dicom_listener.pseudonym import PSEUDONYM, pseudonym
 from dicom_listener.settings import ListenerSettings
 
 
@@ -27,12 +28,15 @@ class Patient:
         Of the pseudonyms; None where the site has none.
     site
         Issuer where an object names none.
+    bounds
+        How much of a header is parsed.
     """
 
     issuer: str
     stored_ids: frozenset[str]
     key: str | None
     site: str
+    bounds: Bounds
 
     @classmethod
     def meant(cls, patient_id: str, issuer: str | None) -> Self:
@@ -54,12 +58,22 @@ class Patient:
         key = chosen.patient_id_key.get_secret_value() if chosen.patient_id_key else None
         name, plain = issuer or chosen.site, patient_id.strip()  # as headers are read
         ids = {plain} | ({pseudonym(key, name, plain)} if key else set())
-        return cls(name, frozenset(ids), key, chosen.site)
+        return cls(name, frozenset(ids), key, chosen.site, settings.load(ConfiguredServers).bounds())
+
+    @property
+    def is_pseudonym(self) -> bool:
+        """Whether the ID given is a pseudonym, by its form."""
+        return any(PSEUDONYM.fullmatch(one) for one in self.stored_ids)
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether rows may hold the patient's pseudonym and nobody can compute it."""
+        return self.key is None and not self.is_pseudonym
 
     def is_in(self, path: Path) -> bool | None:
-        """Return whether a stored file is of this patient by its header; None where nobody can read that."""
+        """Return whether a stored file is of this patient by its header; None where nobody can tell."""
         try:
-            described = describe(read_header(path, read_meta(path), Bounds()), self.site)
+            described = describe(read_header(path, read_meta(path), self.bounds), self.site)
         except FileNotFoundError:  # registered or removed since the folder was listed
             return False
         except Exception:  # noqa: BLE001  a file that is still being written, or what a stranger made
@@ -67,6 +81,8 @@ class Patient:
         found = described.patient_id
         if found is None or described.patient_id_issuer != self.issuer:
             return False
-        return found in self.stored_ids or (
-            self.key is not None and pseudonym(self.key, self.issuer, found) in self.stored_ids
-        )
+        if found in self.stored_ids:
+            return True
+        if self.key is None:
+            return None if self.is_pseudonym else False
+        return pseudonym(self.key, self.issuer, found) in self.stored_ids

@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 
 from carpus.patient import Patient
+from dicom_listener.pseudonym import PSEUDONYM
+from dicom_listener.register import INSTANCE_LOCK
 from dicom_listener.removal import remove_files
 from dicom_listener.store import Arrival
 
@@ -30,21 +32,11 @@ SELECT (SELECT count(*) FROM assessment WHERE radiograph_id = ANY(%(ids)s)) AS a
     (SELECT count(*) FROM radiograph WHERE patient_id IS NULL AND purged_at IS NULL) AS nameless,
     (SELECT count(*) FROM radiograph
         WHERE patient_id = ANY(%(patient_ids)s) AND patient_id_issuer <> %(issuer)s) AS other_issuers,
-    count(*) FILTER (WHERE due_at IS NULL) AS commitments,
-    count(*) FILTER (WHERE due_at IS NOT NULL) AS open_commitments
-FROM storage_commitment WHERE EXISTS (
-    SELECT FROM jsonb_array_elements(referenced) AS r WHERE r ->> 'sop_instance_uid' = ANY(%(uids)s))
+    (SELECT count(*) FROM radiograph WHERE patient_id ~ %(pseudonym)s) AS pseudonyms,
+    (SELECT count(*) FROM storage_commitment WHERE EXISTS (
+        SELECT FROM jsonb_array_elements(referenced) AS r WHERE r ->> 'sop_instance_uid' = ANY(%(uids)s)
+    )) AS commitments
 """
-# Of a request whose report is still to be delivered nothing goes: the peer must be told what is not there.
-_REMOVE_REFERENCES = """
-UPDATE storage_commitment SET referenced = (
-    SELECT coalesce(jsonb_agg(r), '[]') FROM jsonb_array_elements(referenced) AS r
-    WHERE NOT r ->> 'sop_instance_uid' = ANY(%(uids)s))
-WHERE due_at IS NULL AND EXISTS (
-    SELECT FROM jsonb_array_elements(referenced) AS r WHERE r ->> 'sop_instance_uid' = ANY(%(uids)s))
-"""
-_REMOVE_EMPTY = "DELETE FROM storage_commitment WHERE due_at IS NULL AND referenced = '[]'"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"  # the registrar's and the purge's on a SOP instance
 
 
 @dataclass(frozen=True)
@@ -53,8 +45,8 @@ class Traces:
 
     Attributes
     ----------
-    radiograph_ids, sop_instance_uids
-        The rows, and the instances of which no row stays.
+    radiograph_ids
+        The rows.
     files
         In the store.
     committed
@@ -63,18 +55,18 @@ class Traces:
         How many of the files there are in each folder of the store.
     counts
         Of rows of other tables by name; ``nameless``: radiographs, of whomever, whose row holds no patient ID;
-        ``other_issuers``: radiographs with this ID of another issuer.
-    unreadable
-        How many files that have no row yet have a header that cannot be read.
+        ``other_issuers``: radiographs with this ID of another issuer; ``pseudonyms``: radiographs, of whomever, whose
+        patient ID is one; ``commitments``: storage commitments to be answered yet that name the objects.
+    untold
+        How many files that have no row yet nobody can tell the patient of.
     """
 
     radiograph_ids: Sequence[int]
-    sop_instance_uids: Sequence[str]
     files: Sequence[Path]
     folders: Mapping[str, int]
     committed: int
     counts: dict[str, int]
-    unreadable: int
+    untold: int
 
     def __bool__(self) -> bool:
         return bool(self.radiograph_ids or self.files)
@@ -97,24 +89,24 @@ def find(connection: psycopg.Connection[dict[str, Any]], store: Path, patient: P
     uids = {str(row["sop_instance_uid"]) for row in connection.execute(_PATIENTS, [ids, patient.issuer])}
     uids |= {arrival.sop_instance_uid for path, is_his in arrived.items() if is_his and (arrival := Arrival.of(path))}
     for uid in sorted(uids):  # always in this order, or two who wait for each other would wait for ever
-        connection.execute(_LOCK, [uid])
+        connection.execute(INSTANCE_LOCK, [uid])
     rows = connection.execute(_REVISIONS, [ids, patient.issuer, list(uids)]).fetchall()
     whole = {row["sop_instance_uid"] for row in rows if row["is_current"] and row["is_patients"]}
     gone = [row for row in rows if row["is_patients"] or row["sop_instance_uid"] in whole]
     stay = [row for row in rows if row not in gone]
     gone_ids, gone_uids = [row["id"] for row in gone], sorted(uids - {row["sop_instance_uid"] for row in stay})
     about = {"ids": gone_ids, "uids": gone_uids, "patient_ids": ids, "issuer": patient.issuer}
+    about |= {"pseudonym": f"^{PSEUDONYM.pattern}$"}
     counts = connection.execute(_COUNTS, about).fetchone()
     assert counts is not None
     files = [*(path for path, is_his in arrived.items() if is_his), *_files(store, uids, stay)]
     return Traces(
         radiograph_ids=gone_ids,
-        sop_instance_uids=gone_uids,
         files=files,
         folders=Counter(path.relative_to(store).parts[0] for path in files),
         committed=sum(row["is_committed"] for row in gone),
         counts=counts,
-        unreadable=sum(is_his is None for is_his in arrived.values()),
+        untold=sum(is_his is None for is_his in arrived.values()),
     )
 
 
@@ -127,8 +119,6 @@ def remove(connection: psycopg.Connection[dict[str, Any]], traces: Traces) -> No
         When a file cannot be removed.
     """
     connection.execute("DELETE FROM radiograph WHERE id = ANY(%s)", [list(traces.radiograph_ids)])
-    connection.execute(_REMOVE_REFERENCES, {"uids": list(traces.sop_instance_uids)})
-    connection.execute(_REMOVE_EMPTY)
     remove_files(traces.files)
 
 

@@ -231,7 +231,7 @@ class ReferenceRead(Base):
 
 
 class StorageCommitment(Base):
-    """One request for storage commitment, kept until its report was delivered.
+    """One request for storage commitment; once its report was delivered or given up, no longer what it asked for.
 
     References
     ----------

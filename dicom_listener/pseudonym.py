@@ -9,10 +9,13 @@ RFC 2104 (HMAC), FIPS 180-4 (SHA-256).
 """
 
 import hmac
+import re
 from dataclasses import replace
 
 from dicom_listener.describe import Description
 from dicom_listener.settings import ListenerSettings
+
+PSEUDONYM = re.compile(r"[0-9a-f]{64}")
 
 
 def pseudonym(key: str, issuer: str, patient_id: str) -> str:

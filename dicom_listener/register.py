@@ -30,6 +30,10 @@ from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Arrival, Store
 from worker.app import enqueue
 
+INSTANCE_LOCK = (
+    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"  # on a SOP Instance UID, to the transaction's end
+)
+
 _log = log.get(__name__)
 
 
@@ -214,8 +218,8 @@ def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
 
 
 def lock_instance(session: Session, sop_instance_uid: str) -> None:
-    """Wait until nobody else registers or purges this SOP instance; its lock is held to the transaction's end."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sop_instance_uid, 0))))
+    """Wait until nobody else registers, purges or forgets this SOP instance, and keep them out until the end."""
+    session.connection().exec_driver_sql(INSTANCE_LOCK, (sop_instance_uid,))
 
 
 def _supersede(session: Session, sop_instance_uid: str) -> None:

@@ -1,14 +1,15 @@
 """Stored images are purged so many days after they ended; their rows and results stay.
 
-Called by :mod:`sweep`, a bounded number at a time. What waits for a person is kept: ``FAILED`` is requeued from the
-stored object. So is what a storage commitment took custody of, and the standard radiograph of one that a human read,
-which training needs.
+Called by :mod:`sweep`, a bounded number at a time. What a person may requeue from the stored object is kept:
+``FAILED``, and what its reader rejected, for a later version may read it. What was not applicable, or rejected when it
+came, is purged: nothing comes of it here. Kept, too, is what a storage commitment took custody of, and the standard
+radiograph of one that a human read, which training needs.
 """
 
 import time
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from db import fault, log
@@ -22,6 +23,11 @@ from dicom_listener.removal import remove_files
 DAY_SECONDS = 86_400.0
 BATCH = 100  # radiographs, each in a transaction of its own: some seconds' work, and the sweep has other things to do
 PAUSE_SECONDS = 600.0  # after everything that was due is purged
+
+# Attempts are counted once it is read; see states.requeue.
+_MAY_BE_REQUEUED = or_(
+    Radiograph.state == State.FAILED, and_(Radiograph.state == State.REJECTED, Radiograph.attempts > 0)
+)
 
 _log = log.get(__name__)
 
@@ -109,6 +115,6 @@ def _is_due(days: int) -> ColumnElement[bool]:
         Radiograph.purged_at.is_(None),
         Radiograph.committed_at.is_(None),
         Radiograph.ended_at < in_seconds(-days * DAY_SECONDS),
-        # A person still has to requeue it, unless a later revision took its place.
-        or_(Radiograph.state != State.FAILED, Radiograph.superseded_at.is_not(None)),
+        # A person may still requeue it, unless a later revision took its place.
+        or_(not_(_MAY_BE_REQUEUED), Radiograph.superseded_at.is_not(None)),
     )

@@ -34,7 +34,9 @@ SHORTEST_KEY_CHARACTERS = 32  # as long as the hash: RFC 2104 section 3
 class ListenerSettings(Settings):
     """What the DICOM listener needs to know beside the shared settings."""
 
-    listener_host: str = Field("127.0.0.1", description="address the DICOM listener binds; `0.0.0.0` for all")
+    listener_host: str = Field(
+        "127.0.0.1", min_length=1, description="address the DICOM listener binds; `0.0.0.0` for all"
+    )
     listener_port: int = Field(11112, ge=0, le=65535, description="its TCP port; 0 lets the system choose")
     ae_title: AETitle = Field("CARPUS", description="its application entity title")
     site: str = Field(
@@ -99,6 +101,13 @@ class ListenerSettings(Settings):
     commitment_peers: CommitmentPeers = Field(
         None, description="where to report commitments once a requester has gone: `PACS=10.0.0.5:104,…`, by AE title"
     )
+
+    @field_validator("storage_commitment")
+    @classmethod
+    def _keeps_what_it_takes(cls, is_on: bool, others: ValidationInfo) -> bool:
+        if is_on and others.data.get("retention_days") is not None:
+            raise ValueError("it takes custody of objects for good, but CARPUS_RETENTION_DAYS purges them: unset one")
+        return is_on
 
     @field_validator("patient_id_key")
     @classmethod

@@ -80,6 +80,17 @@ def test_only_the_migration_is_the_owner_and_nobody_has_a_password_not_its_own(s
     assert [name for name, service in services.items() if "postgres_password" in secrets(service)] == ["postgres"]
 
 
+def test_the_listener_s_settings_come_from_outside_and_the_store_goes_to_whom_it_needs(
+    services: dict[str, Any],
+) -> None:
+    optional = [{"path": "listener.env", "required": False}]
+    with_file = {name: service["env_file"] for name, service in services.items() if "env_file" in service}
+    assert with_file == {"listener": optional, "migrate": optional}  # which forgets patients as the listener knows them
+    with_store = {name for name, service in ours(services) if "store:/var/lib/carpus/store" in service["volumes"]}
+    assert with_store == set(dict(ours(services))) - {"flower"}
+    assert "listener.env" in (ROOT / ".gitignore").read_text().split()
+
+
 def test_the_image_makes_an_owner_who_is_no_superuser_and_may_migrate(
     tmp_path: Path, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from kombu import Connection
 from db import settings
 from db.errors import SettingsError
 from db.settings import SharedSettings
+from dicom_listener.settings import ListenerSettings
 from worker.settings import WorkerSettings
 
 
@@ -67,3 +68,9 @@ def test_another_database_than_postgresql_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CARPUS_DATABASE_URL", "sqlite:///carpus.db")
     with pytest.raises(SettingsError, match="must begin with postgresql\\+psycopg://"):
         settings.load(SharedSettings).sqlalchemy_url()
+
+
+def test_an_empty_address_does_not_open_the_listener_to_the_world(tmp_path: Path) -> None:
+    (tmp_path / "carpus_listener_host").touch()
+    with pytest.raises(SettingsError, match="CARPUS_LISTENER_HOST"):
+        settings.load(ListenerSettings)

@@ -1,5 +1,6 @@
 """The requests for storage commitment in the database, until their reports were delivered or given up.
 
+Then a row says when and how that went, and no longer what was asked for: what is in custody stands in ``radiograph``.
 Whoever works on one has it for :data:`LEASE_SECONDS`; a listener that dies leaves it to the next after that.
 
 References
@@ -10,8 +11,8 @@ DICOM PS3.4 section J.3.2.1 and J.3.3.1 (behaviour of user and provider).
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import Float, Update, case, cast, func, null, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Float, Update, case, cast, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from db import states
@@ -36,7 +37,8 @@ def take(session: Session, calling_ae_title: str, transaction_uid: str, referenc
     Raises
     ------
     RefusedRequestError
-        When the transaction UID was used for other objects, or too many requests of the AE title wait for reports.
+        When other objects' report is still to be delivered under the transaction UID, or too many requests of the AE
+        title wait for reports.
     """
     names = [reference._asdict() for reference in referenced]
     of_requester = StorageCommitment.calling_ae_title == calling_ae_title
@@ -51,11 +53,11 @@ def take(session: Session, calling_ae_title: str, transaction_uid: str, referenc
         return commitment_id
     same = of_requester, StorageCommitment.transaction_uid == transaction_uid
     earlier = session.scalars(select(StorageCommitment).where(*same).with_for_update()).one()
-    if {Reference(**name) for name in earlier.referenced} != set(referenced):
-        used = "this transaction UID was used for other objects"
+    if earlier.due_at is not None and {Reference(**name) for name in earlier.referenced} != set(referenced):
+        used = "this transaction UID is in use for other objects"
         raise RefusedRequestError(ActionStatus.DUPLICATE_TRANSACTION_UID, used)
-    again = {"requested_at": func.now(), "due_at": due_at, "attempts": 0, "reported_at": None, "failure_reason": None}
-    session.execute(update(StorageCommitment).where(*same).values(**again))
+    anew = {"requested_at": func.now(), "attempts": 0, "reported_at": None, "failure_reason": None}
+    session.execute(update(StorageCommitment).where(*same).values(**anew, referenced=names, due_at=due_at))
     return earlier.id
 
 
@@ -79,7 +81,7 @@ def claim_due(session: Session, held: Collection[int], at_most: int) -> list[Sto
 def reported(session: Session, commitment_id: int) -> None:
     """Note that the requester took the report."""
     over = {"attempts": StorageCommitment.attempts + 1, "reported_at": func.now(), "due_at": None}
-    session.execute(_of(commitment_id).values(**over, failure_reason=None))
+    session.execute(_of(commitment_id).values(**over, failure_reason=None, referenced=[]))
 
 
 def postpone(session: Session, commitment_ids: Collection[int], seconds: float) -> None:
@@ -109,12 +111,15 @@ def failed(session: Session, commitment_id: int, reason: str, *, is_final: bool 
     """
     doublings = func.least(StorageCommitment.attempts, _MOST_DOUBLINGS)
     wait_seconds = func.least(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * func.power(2.0, cast(doublings, Float)))
-    is_over = StorageCommitment.requested_at < func.now() - GIVE_UP_AFTER
+    is_over = or_(literal(is_final), StorageCommitment.requested_at < func.now() - GIVE_UP_AFTER)
     again = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, wait_seconds)
-    due_at = null() if is_final else case((is_over, null()), else_=again)
-    tried = {"attempts": StorageCommitment.attempts + 1, "failure_reason": reason, "due_at": due_at}
-    left = session.execute(_of(commitment_id).values(**tried).returning(StorageCommitment.due_at)).first()
-    return left is not None and left.due_at is None
+    left = {
+        "due_at": case((is_over, null()), else_=again),
+        "referenced": case((is_over, literal([], JSONB)), else_=StorageCommitment.referenced),
+    }
+    tried = {"attempts": StorageCommitment.attempts + 1, "failure_reason": reason} | left
+    noted = session.execute(_of(commitment_id).values(**tried).returning(StorageCommitment.due_at)).first()
+    return noted is not None and noted.due_at is None
 
 
 _IS_OPEN = StorageCommitment.due_at.is_not(None)

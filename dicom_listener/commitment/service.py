@@ -6,7 +6,6 @@ One reports on open associations and never waits for anybody; the other calls re
 from collections.abc import Collection
 from functools import partial
 
-from db.errors import SettingsError
 from dicom_listener.commitment.call import Caller
 from dicom_listener.commitment.conversations import Conversations
 from dicom_listener.commitment.decide import decide
@@ -32,21 +31,11 @@ class StorageCommitment:
         Those that can be stored here.
     database
         Its outage.
-
-    Raises
-    ------
-    SettingsError
-        When objects are purged after a time, so that no custody can be taken.
     """
 
     def __init__(
         self, settings: ListenerSettings, store: Store, sop_classes: Collection[str], database: Outage
     ) -> None:
-        if settings.retention_days is not None:
-            raise SettingsError(
-                "CARPUS_STORAGE_COMMITMENT takes custody of objects for good, but CARPUS_RETENTION_DAYS purges them: "
-                "unset one of the two"
-            )
         decided = partial(decide, store=store, sop_classes=sop_classes)
         self.database = database
         self.conversations = Conversations(decided, self._wake_answering, self._wake_calling)

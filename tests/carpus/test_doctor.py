@@ -170,6 +170,34 @@ def test_a_listener_that_is_open_to_the_world_is_warned_of(
     assert door_checks.doors() == Finding("DICOM", words, cure, is_warning="only" not in words)
 
 
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("is_on", "peers", "words", "is_well"),
+    [
+        ("false", "PACS=10.0.0.5:104", "off, no custody is taken", True),
+        ("true", "", "on, calls 0 requesters", True),
+        ("true", "PACS=127.0.0.1:104", "on, calls 1 requesters", True),
+        ("true", "PACS=10.0.0.5:104,CR=localhost:104", "on, calls 2 requesters, by plain TCP PACS", False),
+    ],
+)
+def test_reports_to_other_machines_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, is_on: str, peers: str, words: str, is_well: bool
+) -> None:
+    monkeypatch.setenv("CARPUS_STORAGE_COMMITMENT", is_on)
+    monkeypatch.setenv("CARPUS_COMMITMENT_PEERS", peers)
+    found = door_checks.commitment()
+    assert (found.words, found.is_well, found.is_warning) == (words, is_well, not is_well)
+
+
+def test_custody_and_retention_together_are_named(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_STORAGE_COMMITMENT", "true")
+    monkeypatch.setenv("CARPUS_RETENTION_DAYS", "30")
+    found = machine_checks.variables()
+    assert not found.is_well
+    assert "CARPUS_STORAGE_COMMITMENT: " in found.words
+    assert "CARPUS_RETENTION_DAYS purges them" in found.words
+
+
 def test_a_warning_does_not_make_the_doctor_fail(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARPUS_LISTENER_HOST", "0.0.0.0")
     monkeypatch.setattr(doctor, "CHECKS", (door_checks.doors,))

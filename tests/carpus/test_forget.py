@@ -28,7 +28,7 @@ def test_rows_results_and_files_of_the_patient_go_and_nothing_of_another(store: 
     linked.hardlink_to(other)
     said = forget("P1", "--yes")
     assert said.exit_code == 0, said.output
-    numbers = "rows: 2 radiographs, 2 assessments, 2 reference reads, 0 commitments; "
+    numbers = "rows: 2 radiographs, 2 assessments, 2 reference reads; "
     assert f"removed: {numbers}files: 3 objects, 3 standard, 1 inbox, 1 incoming" in said.output
     assert "1 radiographs with this ID are of another issuer: see --issuer" in said.output
     assert "backups" in said.output
@@ -115,3 +115,45 @@ def test_a_pseudonymous_patient_is_found_by_the_id_and_by_the_pseudonym_also_in_
         assert revisions() == [("3.1", 1)]
         assert list((store / "inbox").iterdir()) == []
         assert forget(pseudonym(KEY, "local", "P2"), "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("--yes",), ("--dry-run",)])
+def test_without_the_key_nobody_is_told_that_a_pseudonymous_patient_is_not_there(
+    store: Path, keep: Callable[..., int], arguments: tuple[str, ...]
+) -> None:
+    keep("1.1", patient_id=pseudonym(KEY, "local", "P1"))
+    keep("2.1")
+    said = forget("P1", *arguments)
+    assert said.exit_code == 1
+    assert "1 radiographs have a pseudonym for the patient ID" in said.output
+    assert "CARPUS_PATIENT_ID_KEY" in said.output
+    is_removed = "--yes" in arguments
+    assert revisions() == [("1.1", 1), ("2.1", 1)][: 1 if is_removed else 2]
+    assert "1 radiographs have a pseudonym" in forget("P3", *arguments).output
+
+
+def test_a_pseudonym_needs_no_key_but_does_not_tell_whose_an_object_without_a_row_is(
+    store: Path, keep: Callable[..., int]
+) -> None:
+    theirs = pseudonym(KEY, "local", "P1")
+    keep("1.1", patient_id=theirs)
+    keep("3.1", patient_id=pseudonym(KEY, "local", "P2"))
+    waiting = arrived(store, "4.1", PatientID="P1")
+    said = forget(theirs, "--yes")
+    assert said.exit_code == 0, said.output
+    assert revisions() == [("3.1", 1)]
+    assert "1 files in inbox and incoming have a header that does not tell whose they are" in said.output
+    assert waiting.exists()
+
+
+@pytest.mark.parametrize(("elements", "is_told"), [("5000", True), ("1000", False)])
+def test_headers_are_read_within_the_site_s_bounds(
+    store: Path, monkeypatch: pytest.MonkeyPatch, elements: str, is_told: bool
+) -> None:
+    monkeypatch.setenv("CARPUS_MAX_ELEMENTS", elements)
+    many = hand_radiograph(SOPInstanceUID="4.1")
+    for number in range(4_000):
+        many.add_new((0x0009, 0x1000 + number), "LO", "")
+    waiting = as_file(many, store / "inbox" / Arrival("4.1", DIGEST, 1).file_name)
+    assert ("does not tell whose" in forget("P1", "--yes").output) == (not is_told)
+    assert waiting.exists() == (not is_told)

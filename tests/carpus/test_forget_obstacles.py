@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -11,7 +12,10 @@ from typer.testing import Result
 
 from carpus import embedded, ports
 from db import migrate
+from db.roles import Role
 from db.session import transaction
+from db.tables import StorageCommitment
+from dicom_listener.commitment.references import Reference
 from tests.carpus.conftest import arrived, count, forget, left, revisions
 from tests.carpus.waiting import wait_until
 from tests.conftest import CarpusEnvironment, forget_process_state
@@ -29,29 +33,35 @@ def test_committed_objects_are_in_custody_unless_they_are_named(store: Path, kee
     assert (revisions(), left(store)) == ([], set())
 
 
-def test_commitments_that_are_over_forget_the_objects_and_open_ones_are_answered_first(
-    store: Path, keep: Callable[..., int]
-) -> None:
+def test_commitments_that_are_to_be_answered_yet_are_told_of(store: Path, keep: Callable[..., int]) -> None:
     keep("1.1")
-    both, one = '[{"sop_instance_uid": "1.1"}, {"sop_instance_uid": "2.1"}]', '[{"sop_instance_uid": "1.1"}]'
     with transaction() as session:
-        for uid, referenced, due_at in (("7.1", both, None), ("7.2", one, None), ("7.3", one, "now()")):
-            session.execute(
-                text(
-                    "INSERT INTO storage_commitment (transaction_uid, calling_ae_title, referenced, due_at)"
-                    " VALUES (:uid, 'PACS', CAST(:referenced AS jsonb), CAST(:due_at AS timestamptz))"
-                ),
-                {"uid": uid, "referenced": referenced, "due_at": due_at},
+        for number, uid in enumerate(("1.1", "2.1")):
+            session.add(
+                StorageCommitment(
+                    transaction_uid=f"7.{number}",
+                    calling_ae_title="PACS",
+                    referenced=[Reference("1.2", uid)._asdict()],
+                    due_at=datetime.now(UTC),
+                )
             )
     said = forget("P1", "--yes")
-    assert "2 commitments; files" in said.output
-    assert "1 storage commitments name the objects and are to be answered yet" in said.output
-    with transaction() as session:
-        rows = session.execute(text("SELECT transaction_uid, referenced FROM storage_commitment ORDER BY 1")).all()
-    assert [tuple(row) for row in rows] == [
-        ("7.1", [{"sop_instance_uid": "2.1"}]),
-        ("7.3", [{"sop_instance_uid": "1.1"}]),
-    ]
+    assert said.exit_code == 0, said.output
+    assert "1 storage commitments are to be answered yet, and name the objects until then" in said.output
+    assert count("storage_commitment WHERE jsonb_array_length(referenced) = 1") == 2
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.usefixtures("store")
+def test_who_may_not_remove_is_told_before_it_is_asked(
+    keep: Callable[..., int], carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch, role: Role
+) -> None:
+    keep("1.1")
+    monkeypatch.setenv("CARPUS_DATABASE_URL", carpus_env.servers.postgres.url_of(role))
+    said = forget("P1", answer="y\n")
+    assert (said.exit_code, revisions()) == (1, [("1.1", 1)])
+    assert "connect as the owner, as `python -m db.migrate` does" in said.output
+    assert "for good?" not in said.output
 
 
 def test_what_nobody_can_tell_the_patient_of_is_said(store: Path, keep: Callable[..., int]) -> None:
@@ -60,7 +70,7 @@ def test_what_nobody_can_tell_the_patient_of_is_said(store: Path, keep: Callable
     said = forget("P1", "--dry-run")
     assert "nothing found of this patient" in said.output
     assert "1 radiographs of whomever have no patient ID in their row" in said.output
-    assert "1 files in inbox and incoming have a header that cannot be read" in said.output
+    assert "1 files in inbox and incoming have a header that does not tell whose they are" in said.output
 
 
 def test_one_that_is_being_registered_is_waited_for(store: Path, keep: Callable[..., int]) -> None:

@@ -73,11 +73,14 @@ def test_it_is_off_by_default(listener: Running) -> None:
     association.abort()
 
 
-@pytest.mark.usefixtures("carpus_env")
-def test_it_is_refused_while_objects_are_purged() -> None:
-    refused = pytest.raises(SettingsError, match=r"CARPUS_STORAGE_COMMITMENT .* CARPUS_RETENTION_DAYS")
-    with refused, committing(retention_days=30):
-        pass
+def test_it_is_refused_while_objects_are_purged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_RETENTION_DAYS", "30")
+    db_settings.load(ListenerSettings)
+    monkeypatch.setenv("CARPUS_STORAGE_COMMITMENT", "true")
+    with pytest.raises(SettingsError, match=r"CARPUS_STORAGE_COMMITMENT: .* CARPUS_RETENTION_DAYS"):
+        db_settings.load(ListenerSettings)
+    monkeypatch.delenv("CARPUS_RETENTION_DAYS")
+    assert db_settings.load(ListenerSettings).storage_commitment
 
 
 def test_what_was_stored_is_committed_and_told_on_the_same_association(requester: Requester) -> None:
@@ -96,6 +99,7 @@ def test_what_was_stored_is_committed_and_told_on_the_same_association(requester
     assert all(row.committed_at is not None for row in rows())
     (row,) = commitments()
     assert (row.calling_ae_title, row.due_at, row.failure_reason, row.attempts) == (AE_TITLE, None, None, 1)
+    assert row.referenced == []
 
 
 def test_who_has_gone_is_called_back_with_the_role_of_a_provider(requester: Requester, peer_port: int) -> None:
@@ -206,6 +210,7 @@ def test_a_requester_that_is_away_is_called_until_it_is_back(requester: Requeste
     (row,) = poll(commitments, lambda found: found[0].attempts == 1)
     assert row.failure_reason == f"127.0.0.1:{peer_port} takes no association"
     assert row.due_at is not None
+    assert [one["sop_instance_uid"] for one in row.referenced] == [sent.SOPInstanceUID]
     due_now()
     poll(commitments, lambda found: found[0].attempts == 2)
     with requester.listening(peer_port):
@@ -284,7 +289,7 @@ def test_who_has_gone_without_an_address_is_told_of_in_the_database(written: Cal
         requester.store(sent)
         uid = requester.ask_and_go(sent)
         (row,) = poll(commitments, lambda found: found[0].due_at is None)
-        assert row.reported_at is None
+        assert (row.reported_at, row.referenced) == (None, [])
         assert "CARPUS_COMMITMENT_PEERS has no address" in row.failure_reason
         assert "commitment_not_reported" in written()
         with requester.associated() as association:  # but it may ask again, and stay
@@ -302,20 +307,28 @@ def test_after_three_days_it_is_given_up_and_said(peer_port: int, written: Calla
                 text("UPDATE storage_commitment SET due_at = now(), requested_at = now() - interval '73 h'")
             )
         (row,) = poll(commitments, lambda found: found[0].due_at is None)
-    assert row.failure_reason == f"127.0.0.1:{peer_port} takes no association"
+    assert (row.failure_reason, row.referenced) == (f"127.0.0.1:{peer_port} takes no association", [])
     assert "commitment_not_reported" in written()
 
 
-def test_the_same_request_again_is_reported_again_and_another_under_its_uid_is_refused(requester: Requester) -> None:
+def test_the_same_request_again_is_reported_on_and_another_under_its_uid_is_refused_while_it_is_open(
+    requester: Requester,
+) -> None:
     first, second = hand_radiograph(), hand_radiograph()
     requester.store(first, second)
     uid = generate_uid()
+    requester.answer.clear()
     with requester.associated() as association:
         for _ in range(2):
             assert ask(association, information([first], uid)) == 0x0000
-            assert requester.report().transaction_uid == uid
-            poll(commitments, lambda found: found[0].reported_at is not None)
         assert ask(association, information([second], uid)) == 0x0131
+        requester.answer.set()
+        poll(commitments, lambda found: found[0].reported_at is not None)
+        assert requester.report().committed == [first.SOPInstanceUID]
+        assert ask(association, information([second], uid)) == 0x0000  # no longer in use
+        poll(commitments, lambda found: found[0].reported_at is not None)
+    while (report := requester.report()).committed != [second.SOPInstanceUID]:
+        assert report.committed == [first.SOPInstanceUID]
     assert len(commitments()) == 1
 
 

@@ -73,10 +73,19 @@ def test_without_a_setting_everything_is_kept(carpus_env: CarpusEnvironment) -> 
     [
         ({"state": State.NOT_APPLICABLE}, True),
         ({"state": State.REJECTED}, True),
+        ({"state": State.REJECTED, "attempts": 1}, False),
+        ({"state": State.REJECTED, "attempts": 1, "superseded_at": "now()"}, True),
         ({"state": State.FAILED}, False),
         ({"committed_at": "now()"}, False),
     ],
-    ids=["not applicable", "rejected", "failed: a person may requeue it", "committed: Carpus has custody"],
+    ids=[
+        "not applicable",
+        "rejected when it came",
+        "rejected by its reader: a later version may read it",
+        "rejected by its reader, and sent again since",
+        "failed: a person may requeue it",
+        "committed: Carpus has custody",
+    ],
 )
 def test_which_ends_are_purged(carpus_env: CarpusEnvironment, columns: dict[str, Any], is_purged: bool) -> None:
     kept(carpus_env.store, **columns)
