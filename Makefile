@@ -53,7 +53,8 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(WITH_MAKE) $(BIN)/python -m tests.bench
 
-# Needs a vulnerability service: PyPI's, or another by AUDIT="-s osv". Ends with 3 where it audited nothing.
+# Needs a vulnerability service: PyPI's, or another by AUDIT="-s osv". Ends with 3 where it audited nothing, which
+# AUDIT=--if-reachable lets pass.
 audit: $(INSTALLED)
 	$(BIN)/python .ci/audit.py --requirement locks/all.txt --requirement locks/gpu.txt $(AUDIT)
 

@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -82,14 +83,13 @@ def test_what_is_no_redis_is_refused(plain: Path, monkeypatch: pytest.MonkeyPatc
         settings.load(SharedSettings)
 
 
-@pytest.mark.parametrize("name", [MIGRATE, LISTENER, "read"])
-def test_no_process_starts_with_an_open_redis_elsewhere(
-    plain: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_no_process_starts_with_an_open_redis_elsewhere(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARPUS_BROKER_URL", "redis://queue.example:6379/0")
     monkeypatch.setenv("CARPUS_FLOWER_LOGIN", "carpus:secret")
-    said = refusal(command_line(name))
-    assert "CARPUS_BROKER_PASSWORD: Value error, Redis at queue.example is not on this machine" in said
+    names = (MIGRATE, LISTENER, "read")
+    with ThreadPoolExecutor(len(names)) as pool:  # at once, for each takes seconds to come to it
+        for name, said in zip(names, pool.map(refusal, map(command_line, names)), strict=True):
+            assert "CARPUS_BROKER_PASSWORD: Value error, Redis at queue.example is not on this machine" in said, name
 
 
 @pytest.mark.parametrize("login", [None, "carpus", "carpus:", ":secret"])

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import runpy
+import socket
 import subprocess
 import sys
 import threading
@@ -82,6 +84,26 @@ def test_a_service_that_is_away_is_no_audit_passed(lock: Path) -> None:
     assert status == 3
     assert said.startswith("not audited: pip-audit ended with 1: ")
     assert "127.0.0.1" in said
+
+
+def test_where_the_audit_may_go_without_its_service_only_what_is_known_stops(lock: Path) -> None:
+    away = ("--vulnerability-service=osv", "--osv-url=http://127.0.0.1:1/v1/query")
+    status, said = audit(lock, "--if-reachable", *away)
+    assert (status, said.partition(":")[0]) == (0, "not audited")
+    with osv(lambda _: {"vulns": [VULNERABILITY]}) as url:
+        assert audit(lock, "--if-reachable", "--vulnerability-service=osv", f"--osv-url={url}")[0] == 1
+
+
+def test_a_service_that_does_not_answer_is_waited_for_no_longer_than_said(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["main"]
+    assert main.__globals__["_SECONDS_IF_REACHABLE"] < 20
+    monkeypatch.setitem(main.__globals__, "_SECONDS_IF_REACHABLE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"--osv-url=http://127.0.0.1:{silent.getsockname()[1]}/v1/query"
+        assert main(["--if-reachable", "--requirement", str(lock), "--vulnerability-service=osv", url]) == 0
+    assert capsys.readouterr().out == "not audited: the service took longer than 1 s\n"
 
 
 def test_a_lock_without_a_package_is_no_audit_passed(lock: Path) -> None:

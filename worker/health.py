@@ -29,12 +29,15 @@ def main() -> int:
     """Return 0 where nothing is wrong that a worker can be blamed for, else 1 after a line that says what."""
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
     parser.add_argument("queue", choices=_STEPS)
-    step = _STEPS[parser.parse_args().queue]
+    parser.add_argument("--ping-seconds", type=float, default=PING_SECONDS)
+    parser.add_argument("--patience-seconds", type=float, default=PATIENCE_SECONDS)
+    given = parser.parse_args()
+    step = _STEPS[given.queue]
     worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
-        if not app.control.ping(destination=[worker], timeout=PING_SECONDS):
+        if not app.control.ping(destination=[worker], timeout=given.ping_seconds):
             return _complain(f"{worker} does not answer")
-        if _is_stalled(step):
+        if _is_stalled(step, given.patience_seconds):
             app.control.shutdown(destination=[worker])
             return _complain(f"messages wait in the queue {step.queue} and nobody takes them; {worker} is asked to end")
     except (OperationalError, TransientError) as error:
@@ -42,9 +45,9 @@ def main() -> int:
     return 0
 
 
-def _is_stalled(step: Step) -> bool:
+def _is_stalled(step: Step, patience_seconds: float) -> bool:
     """Watch until anything moves: a radiograph in work, or another message at the queue's head."""
-    head, deadline = next_message(step.queue), time.monotonic() + PATIENCE_SECONDS
+    head, deadline = next_message(step.queue), time.monotonic() + patience_seconds
     while head is not None and next_message(step.queue) == head:
         with transaction() as session:
             if states.is_at_work(session, step):

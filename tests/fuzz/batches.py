@@ -28,8 +28,8 @@ ADDRESS_SPACE_BYTES = 4 * 2**30  # the default of CARPUS_READ_MEMORY_BYTES
 POLL_SECONDS = 0.02
 # Forked, as the pool's, but from a server of their own that has loaded no more than they need: not from the test
 # process, which may hold TensorFlow and a gigabyte.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.fuzz.batches"])
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.fuzz.batches"])
 
 
 @dataclass
@@ -103,8 +103,8 @@ def _start(number: int, cases: int, folder: Path) -> _Batch:
     own = folder / f"batch_{number}"
     shutil.rmtree(own, ignore_errors=True)  # of a run that was interrupted
     own.mkdir(parents=True)
-    progress = _CONTEXT.Value("q", 0)
-    process = _CONTEXT.Process(target=_work, args=(number, cases, own, progress))
+    progress = CONTEXT.Value("q", 0)
+    process = CONTEXT.Process(target=_work, args=(number, cases, own, progress))
     process.start()
     return _Batch(number, own, progress, process)
 

@@ -1,6 +1,5 @@
 """Objects made to take all time or memory end in a reason, at once and in a process that stays small."""
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,11 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from tests import bombs
+from tests.fuzz.batches import CONTEXT
 from tests.fuzz.damage import Case
 from tests.fuzz.judged import MOST_BYTES, judge, peak_bytes
 from tests.fuzz.seeds import PIXEL_DATA, Element, Seed, seeds
 
-_CONTEXT = multiprocessing.get_context("forkserver")
 DEADLINE_SECONDS = 60.0
 
 
@@ -84,8 +83,8 @@ def _judged(name: str, folder: Path, answer: Any) -> None:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_does_not_go_off(name: str, tmp_path: Path) -> None:
-    receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_judged, args=(name, tmp_path, sender))
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_judged, args=(name, tmp_path, sender))
     process.start()
     sender.close()
     try:

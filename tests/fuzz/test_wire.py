@@ -1,5 +1,6 @@
 """Damaged conversations with a running listener: whatever is said, it goes on to serve, and nothing of it is left."""
 
+import itertools
 import json
 import os
 import socket
@@ -81,8 +82,9 @@ def test_a_listener_serves_on_after_whatever_is_said_to_it(listener: Running, wr
     poll(listener.inbox, lambda left: left == [])
     server = listener.listener.server
     threads, descriptors, began, held = threading.active_count(), process.num_fds(), time.monotonic(), 0
-    for number in range(-(-CASES // ROUND_CASES)):
-        held += say(listener.port, min(ROUND_CASES, CASES - held), SEED + number)
+    seeds = itertools.count(SEED)
+    while held < CASES:  # hypothesis leaves out what it would draw twice, so that there may be a round more
+        held += say(listener.port, min(ROUND_CASES, CASES - held), next(seeds))
         poll(lambda: server.active_associations, lambda active: active == [], SETTLED_SECONDS)
         assert listener.send(hand_radiograph()) == 0x0000
         words = f"{held} conversations in {time.monotonic() - began:.0f} s"
@@ -100,4 +102,3 @@ def test_a_listener_serves_on_after_whatever_is_said_to_it(listener: Running, wr
     states = {row.state for row in rows("SELECT DISTINCT state FROM radiograph")}
     assert states <= {State.RECEIVED, State.NOT_APPLICABLE, State.REJECTED}
     assert errors_of(written()) == []
-    assert held >= CASES * 0.99

@@ -2,9 +2,11 @@
 
 import json
 import re
+import struct
 import urllib.request
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage, generate_uid
 from typer.testing import CliRunner
 
+from carpus import contact_sheet, followed
 from carpus.__main__ import app
 from db.vocabulary import Sex, State
 from tests.planted import PLANTED, Garden, Sender
@@ -113,6 +116,15 @@ def found(content: bytes) -> set[str]:
     return {match.decode().upper() for match in PLANTED.findall(content)}
 
 
+def chunks(png: bytes) -> Iterator[bytes]:
+    """Yield the type of each part of a PNG."""
+    place = 8
+    while place < len(png):
+        size_bytes, kind = struct.unpack_from(">L4s", png, place)
+        yield kind
+        place += 12 + size_bytes
+
+
 def test_every_object_ended_as_it_should(sent: dict[str, Any]) -> None:
     expected = {what: state.value for what, (_, state) in planted_objects(Garden()).items()}
     assert {what: row["state"] for what, row in sent.items()} == expected
@@ -160,6 +172,23 @@ def test_no_file_holds_it_but_the_database_s_own_and_the_calling_title_in_the_lo
     # A value may go on in the next page of the write-ahead log.
     assert [value for value in in_database if not any(whole.startswith(value) for whole in allowed)] == []
     assert in_database & set(garden.values["PatientID"])
+
+
+def test_the_contact_sheet_shows_and_holds_none_of_it(way: Way, sent: dict[str, Any], tmp_path: Path) -> None:
+    names = {row["sop_instance_uid"]: f"{number}.dcm" for number, row in enumerate(sent.values())}
+    shown = [one for one in followed.fetch(way.stack.postgres.libpq_url, names) if one.is_completed]
+    sheet, without = tmp_path / "sheet.png", tmp_path / "without.png"
+    assert contact_sheet.write(shown, way.stack.store, sheet) == 3
+    assert set(chunks(sheet.read_bytes())) == {b"IHDR", b"IDAT", b"IEND"}  # no text, no time, no metadata
+    # It is the same where nobody knows what the sender wrote, so that none of it is in the picture either.
+    anonymous = [
+        replace(one, columns={name: value for name, value in one.columns.items() if not found(str(value).encode())})
+        for one in shown
+    ]
+    assert all("patient_id" in one.columns for one in shown)
+    assert not any("patient_id" in one.columns for one in anonymous)
+    contact_sheet.write(anonymous, way.stack.store, without)
+    assert sheet.read_bytes() == without.read_bytes()
 
 
 def test_flower_holds_none_of_it(way: Way, sent: dict[str, Any]) -> None:

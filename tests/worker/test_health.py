@@ -17,8 +17,8 @@ from worker.app import app, enqueue, next_message
 pytestmark = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.queue)
 
 
-def _health(step: Step) -> tuple[int, str]:
-    command = [sys.executable, "-m", "worker.health", step.queue]
+def _health(step: Step, *options: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "worker.health", step.queue, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr.strip()
 
@@ -48,7 +48,7 @@ def test_a_worker_that_answers_and_takes_nothing_is_ill_and_ended(working: Calla
     worker.wait_for_event("ready.")
     app.control.cancel_consumer(step.queue, reply=True)  # as after the reconnections of celery#8030
     _add(step, "takes a while 1")
-    status, said = _health(step)
+    status, said = _health(step, "--patience-seconds=2")
     assert (status, said.partition(";")[0]) == (
         1,
         f"carpus: messages wait in the queue {step.queue} and nobody takes them",
@@ -59,7 +59,7 @@ def test_a_worker_that_answers_and_takes_nothing_is_ill_and_ended(working: Calla
 
 
 def test_a_worker_that_does_not_run_is_ill(carpus_env: CarpusEnvironment, step: Step) -> None:
-    status, said = _health(step)
+    status, said = _health(step, "--ping-seconds=1")
     assert status == 1
     assert said.endswith("does not answer")
 
