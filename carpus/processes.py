@@ -6,6 +6,9 @@ from pathlib import Path
 from signal import SIGTERM
 
 from carpus import child
+from db import settings
+from dicom_listener.settings import ListenerSettings
+from worker.settings import WorkerSettings
 
 _WORKER = ("celery", "-A", "worker.app", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
@@ -21,9 +24,9 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 """Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
 
 SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
-# Longer than CARPUS_WORKER_STOP_SECONDS and CARPUS_STOP_SECONDS by default, after which a worker gives back what it has
-# in hand and the listener leaves it to the sweep; what is killed here is tried again after its claim lapses.
-STOP_TIMEOUT_SECONDS = 15.0
+# Beyond the time a process gives itself, after which a worker gives back what it has in hand and the listener leaves it
+# to the sweep; what is killed here is tried again after its claim lapses.
+STOP_SLACK_SECONDS = 5.0
 _PROGRAMS = {"python": (sys.executable,), "celery": (sys.executable, "-m", "celery")}
 _PACKAGES = Path(__file__).resolve().parents[1]
 
@@ -35,13 +38,14 @@ class Process(child.Held):
         self.name = name
         self.log = log
         self._environment = environment
+        self._stop_seconds = stop_seconds(name)
 
     @property
     def status(self) -> int | None:
         """The child's exit status, negative for a signal; None while it runs."""
         return self._child.poll() if self._child else None
 
-    def start(self) -> None:
+    def launch(self) -> None:
         """Start the child in the packages' folder, its output going to the end of the log.
 
         In the folder we are in, ``python -m`` would take what happens to be called ``db`` or ``worker`` for ours.
@@ -49,6 +53,16 @@ class Process(child.Held):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._child = child.spawn(command_line(self.name), log, self._environment, folder=_PACKAGES)
+
+    start = launch  # nobody waits for what has its own way of waiting
+
+    def is_ready(self) -> bool:
+        """Whether it answers: left to its health."""
+        return True
+
+    def is_hung(self) -> bool:
+        """Whether it is to be killed."""
+        return False
 
     def ask_to_stop(self) -> None:
         """Ask the child to end, without waiting."""
@@ -58,12 +72,25 @@ class Process(child.Held):
     def stop(self) -> None:
         """End the child in its own orderly way, or by force when it takes too long."""
         if self._child:
-            child.stop(self._child, SIGTERM, STOP_TIMEOUT_SECONDS)
+            child.stop(self._child, SIGTERM, self._stop_seconds)
 
     def kill(self) -> None:
         """End the child at once."""
         if self._child:
             child.kill(self._child)
+
+
+def stop_seconds(name: str) -> float:
+    """Return how long a process that was asked to end may take, which its settings say.
+
+    Raises
+    ------
+    db.errors.SettingsError
+        When they are malformed.
+    """
+    if name == LISTENER:
+        return settings.load(ListenerSettings).stop_seconds + STOP_SLACK_SECONDS
+    return settings.load(WorkerSettings).worker_stop_seconds + STOP_SLACK_SECONDS
 
 
 def command_line(name: str) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from carpus import demo, ports, send, stack, up
 from carpus.embedded import Postgres
-from carpus.processes import COMMANDS, SERVICES, Process, command_line
+from carpus.processes import COMMANDS, SERVICES, Process, command_line, stop_seconds
 from carpus.settings import StackSettings, absolute
 from carpus.supervise import StackError
 from dicom_listener.settings import ListenerSettings
@@ -140,6 +140,13 @@ def test_a_log_folder_that_was_moved_away_is_made_again(tmp_path: Path) -> None:
     process.start()
     process.kill()
     assert process.log.exists()
+
+
+def test_a_process_has_a_little_longer_to_stop_than_its_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (stop_seconds("listener"), stop_seconds("read"), stop_seconds("assess")) == (13, 15, 15)
+    monkeypatch.setenv("CARPUS_STOP_SECONDS", "40")
+    monkeypatch.setenv("CARPUS_WORKER_STOP_SECONDS", "300")
+    assert (stop_seconds("listener"), stop_seconds("read"), stop_seconds("assess")) == (45, 305, 305)
 
 
 def test_relative_folders_mean_the_same_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
