@@ -76,8 +76,9 @@ locks: $(INSTALLED)
 	$(COMPILE) --extra gpu --output-file locks/gpu.txt
 	$(COMPILE) --extra tensorflow --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 
+# Not .carpus: it holds the database and the radiographs of `carpus up`.
 clean:
-	rm -rf $(VENV) .carpus .bench .faults .fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .bench .faults .fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 $(INSTALLED): locks/all.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "carpus needs Python 3.11 or 3.12 with venv and pip (on Debian: python3.11-venv);" \

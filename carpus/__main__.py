@@ -95,7 +95,10 @@ def demo(
 
 @app.command()
 def up() -> None:
-    """Run the one-machine stack at the usual ports until Ctrl-C."""
+    """Run the one-machine stack at the usual ports until Ctrl-C.
+
+    What dies or hangs is started again, with longer and longer pauses.
+    """
     with _in_one_line():
         from carpus.up import run
 

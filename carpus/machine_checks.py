@@ -8,7 +8,7 @@ from pathlib import Path
 
 from carpus import database, up
 from carpus.finding import Finding
-from carpus.settings import StackSettings, known_settings
+from carpus.settings import StackSettings, known_settings, texts
 from db import settings
 from db.errors import CarpusError
 from dicom_listener.settings import ListenerSettings
@@ -77,7 +77,7 @@ def variables() -> Finding:
 def store() -> Finding:
     """Check that radiographs can be stored and that there is room for them."""
     # The stack has a store of its own; the setting is for processes that are started by themselves.
-    configured = os.environ.get("CARPUS_STORE") if database.configured_url() else None
+    configured = texts().get("CARPUS_STORE") if database.configured_url() else None
     folder = Path(configured or settings.load(StackSettings).home / "store").resolve()
     variable = "CARPUS_STORE" if configured else "CARPUS_HOME"
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
@@ -116,7 +116,7 @@ def usual_ports() -> Finding:
 
 def flower_login() -> Finding:
     """Check Flower's login, with which tasks can be revoked."""
-    if not os.environ.get("CARPUS_FLOWER_LOGIN"):
+    if not texts().get("CARPUS_FLOWER_LOGIN"):
         return Finding("Flower", "its login is made at the first start")
     try:
         login = settings.load(FlowerSettings).flower_login.get_secret_value()

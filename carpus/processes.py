@@ -6,6 +6,10 @@ from pathlib import Path
 from signal import SIGTERM
 
 from carpus import child
+from carpus.watch import Watch, health_command
+from db import settings
+from dicom_listener.settings import ListenerSettings
+from worker.settings import WorkerSettings
 
 _WORKER = ("celery", "-A", "worker.app", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
@@ -20,10 +24,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 """Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
 
+WATCHED = ("read", "assess")  # whose health can be asked
 SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
-# Longer than CARPUS_WORKER_STOP_SECONDS and CARPUS_STOP_SECONDS by default, after which a worker gives back what it has
-# in hand and the listener leaves it to the sweep; what is killed here is tried again after its claim lapses.
-STOP_TIMEOUT_SECONDS = 15.0
+# Beyond the time a process gives itself, after which a worker gives back what it has in hand and the listener leaves it
+# to the sweep; what is killed here is tried again after its claim lapses.
+STOP_SLACK_SECONDS = 5.0
 _PROGRAMS = {"python": (sys.executable,), "celery": (sys.executable, "-m", "celery")}
 _PACKAGES = Path(__file__).resolve().parents[1]
 
@@ -35,13 +40,15 @@ class Process(child.Held):
         self.name = name
         self.log = log
         self._environment = environment
+        self._stop_seconds = stop_seconds(name)
+        self._watch = Watch(health_command(name), environment, log, _PACKAGES) if name in WATCHED else None
 
     @property
     def status(self) -> int | None:
         """The child's exit status, negative for a signal; None while it runs."""
         return self._child.poll() if self._child else None
 
-    def start(self) -> None:
+    def launch(self) -> None:
         """Start the child in the packages' folder, its output going to the end of the log.
 
         In the folder we are in, ``python -m`` would take what happens to be called ``db`` or ``worker`` for ours.
@@ -49,6 +56,18 @@ class Process(child.Held):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._child = child.spawn(command_line(self.name), log, self._environment, folder=_PACKAGES)
+        if self._watch:
+            self._watch.begin()
+
+    start = launch  # nobody waits for what has its own way of waiting
+
+    def is_ready(self) -> bool:
+        """Whether it answers: a process is not waited for."""
+        return True
+
+    def is_hung(self) -> bool:
+        """Whether it runs and does not answer any more; it is asked by the way."""
+        return self._watch is not None and self._watch.finds_hung()
 
     def ask_to_stop(self) -> None:
         """Ask the child to end, without waiting."""
@@ -57,13 +76,32 @@ class Process(child.Held):
 
     def stop(self) -> None:
         """End the child in its own orderly way, or by force when it takes too long."""
+        self._look_away()
         if self._child:
-            child.stop(self._child, SIGTERM, STOP_TIMEOUT_SECONDS)
+            child.stop(self._child, SIGTERM, self._stop_seconds)
 
     def kill(self) -> None:
         """End the child at once."""
+        self._look_away()
         if self._child:
             child.kill(self._child)
+
+    def _look_away(self) -> None:
+        if self._watch:
+            self._watch.end()
+
+
+def stop_seconds(name: str) -> float:
+    """Return how long a process that was asked to end may take, which its settings say.
+
+    Raises
+    ------
+    db.errors.SettingsError
+        When they are malformed.
+    """
+    if name == LISTENER:
+        return settings.load(ListenerSettings).stop_seconds + STOP_SLACK_SECONDS
+    return settings.load(WorkerSettings).worker_stop_seconds + STOP_SLACK_SECONDS
 
 
 def command_line(name: str) -> list[str]:

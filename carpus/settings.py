@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from carpus import listing
-from db.settings import PREFIX, RoleSettings, Settings, SharedSettings
+from db.settings import PREFIX, RoleSettings, Settings, SharedSettings, texts_in_files
 from dicom_listener.settings import ListenerSettings
 from worker.settings import FlowerSettings, WorkerSettings
 
@@ -54,8 +54,8 @@ class Setting:
 
     @property
     def in_force(self) -> str | None:
-        """What the environment sets it to, passwords hidden, or None where it does not."""
-        value = os.environ.get(self.variable)
+        """What the environment or a file sets it to, passwords hidden, or None where neither does."""
+        value = texts().get(self.variable)
         if not value:
             return None
         return _HIDDEN if self.is_secret else _PASSWORD_IN_URL.sub(rf"\1\2{_HIDDEN}", value)
@@ -68,6 +68,19 @@ def known_settings() -> Iterator[Setting]:
         for name, field in kind.model_fields.items():
             is_secret = "SecretStr" in str(field.annotation)
             yield Setting(f"{PREFIX}{name.upper()}", _default(field), field.description or "", is_secret)
+
+
+def texts() -> dict[str, str]:
+    """Return the settings that are set, by variable: as the environment spells them, else a file of CARPUS_SECRETS.
+
+    Raises
+    ------
+    db.errors.SettingsError
+        When the files cannot be read.
+    """
+    known = {setting.variable for setting in known_settings()}
+    in_files = {variable: text for kind in CLASSES for variable, text in texts_in_files(kind).items()}
+    return in_files | {variable: text for variable, text in os.environ.items() if variable in known and text}
 
 
 def absolute(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,11 +17,9 @@ from carpus.embedded import Postgres, Redis
 from carpus.embedded.server import secret
 from carpus.logs import last_words
 from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
-from carpus.settings import absolute
+from carpus.settings import absolute, texts
 from carpus.supervise import StackError, Supervisor
-from db import settings
 from db.roles import Role
-from dicom_listener.settings import ListenerSettings
 
 POLL_SECONDS = 0.05
 READY_TIMEOUT_SECONDS = 60.0
@@ -86,12 +84,12 @@ class Stack:
     @property
     def flower_login(self) -> str:
         """Flower's login, as ``user:password``: the setting's, else one made for this folder."""
-        return os.environ.get("CARPUS_FLOWER_LOGIN") or f"{FLOWER_USER}:{secret(self._flower_password)}"
+        return texts().get("CARPUS_FLOWER_LOGIN") or f"{FLOWER_USER}:{secret(self._flower_password)}"
 
     @property
     def flower_login_place(self) -> str:
         """Where an operator finds that login, in words."""
-        if os.environ.get("CARPUS_FLOWER_LOGIN"):
+        if texts().get("CARPUS_FLOWER_LOGIN"):
             return "login as CARPUS_FLOWER_LOGIN says"
         return f"login {FLOWER_USER}, password in {self._flower_password}"
 
@@ -100,16 +98,19 @@ class Stack:
         return self.home / "flower_password"
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that joins the services to this stack's servers, folder and ports."""
+        """Return the environment that joins the services to this stack's servers, folder and ports.
+
+        What stands in files of CARPUS_SECRETS is handed down with it.
+        """
         # They would override the URLs' own, and those of the roles that the embedded server makes.
         passwords = {f"CARPUS_{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
         foreign = {*passwords, *self._without}
-        return {name: value for name, value in absolute(os.environ).items() if name not in foreign} | {
+        chosen = absolute(os.environ | texts())
+        return {name: value for name, value in chosen.items() if name not in foreign} | {
             "CARPUS_HOME": str(self.home),
             "CARPUS_DATABASE_URL": self.postgres.url_of(Role.WRITER),
             "CARPUS_BROKER_URL": self.redis.url,
             "CARPUS_SECRETS": str(self.home / "no-secrets"),  # and so would passwords found there
-            **_patient_id(),
             "CARPUS_STORE": str(self.store),
             "CARPUS_LISTENER_HOST": self.ports.listener_host,
             "CARPUS_LISTENER_PORT": str(self.ports.listener),
@@ -186,13 +187,6 @@ class Stack:
             if not process.is_alive or time.monotonic() > deadline:
                 raise StackError(f"the {process.name} did not start: {last_words(process.log)} (log: {process.log})")
             time.sleep(POLL_SECONDS)
-
-
-def _patient_id() -> dict[str, str]:
-    """Return how patient IDs are stored, for the key may be a file of the folder that the processes are kept from."""
-    chosen = settings.load(ListenerSettings)
-    key = {"CARPUS_PATIENT_ID_KEY": chosen.patient_id_key.get_secret_value()} if chosen.patient_id_key else {}
-    return {"CARPUS_PATIENT_ID": chosen.patient_id} | key
 
 
 def stop_on_signals() -> None:

@@ -41,9 +41,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then the secrets folder where there is one."""
-        folder = Path(os.environ.get(f"{PREFIX}SECRETS", "/run/secrets"))
-        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder.is_dir() else ()
-        return (init_settings, env_settings, *files)
+        return (init_settings, env_settings, *_files(settings_cls))
+
+
+def _files(kind: type[BaseSettings]) -> tuple[SecretsSettingsSource, ...]:
+    folder = Path(os.environ.get(f"{PREFIX}SECRETS", "/run/secrets"))
+    return (SecretsSettingsSource(kind, secrets_dir=folder),) if folder.is_dir() else ()
 
 
 class SharedSettings(Settings):
@@ -110,13 +113,11 @@ class SharedSettings(Settings):
         return url.set(password=self.database_password.get_secret_value()) if self.database_password else url
 
     def broker_url_with_password(self) -> str:
-        """Return Redis's address with its password, as Celery takes it."""
+        """Return Redis's address with its password, or each of several, as Celery takes it."""
         if self.broker_password is None:
             return self.broker_url
-        scheme, _, rest = self.broker_url.partition("://")
-        login, _, address = rest.rpartition("@")
-        user = login.partition(":")[0]
-        return f"{scheme}://{user}:{quote(self.broker_password.get_secret_value(), safe='')}@{address}"
+        password = self.broker_password.get_secret_value()
+        return ";".join(_with_password(url, password) for url in self.broker_url.split(";"))
 
 
 class RoleSettings(Settings):
@@ -125,6 +126,13 @@ class RoleSettings(Settings):
     writer_password: SecretStr | None = Field(None, description="the migration lets `carpus_writer` log in by it")
     reader_password: SecretStr | None = Field(None, description="the migration lets `carpus_reader` log in by it")
     reads_password: SecretStr | None = Field(None, description="the migration lets `carpus_reads` log in by it")
+
+
+def _with_password(url: str, password: str) -> str:
+    scheme, _, rest = url.partition("://")
+    login, _, address = rest.rpartition("@")
+    user = login.partition(":")[0]
+    return f"{scheme}://{user}:{quote(password, safe='')}@{address}"
 
 
 T = TypeVar("T", bound=Settings)
@@ -154,6 +162,26 @@ def load(kind: type[T]) -> T:
         raise SettingsError("; ".join(problems)) from error
     except (UnreadableSourceError, OSError) as error:  # such as a secret's file of another user
         raise SettingsError(f"the files in {PREFIX}SECRETS cannot be read: {error}") from error
+
+
+def texts_in_files(kind: type[Settings]) -> dict[str, str]:
+    """Return what the files of `CARPUS_SECRETS` hold of a class of settings, by variable, as it stands there.
+
+    Parameters
+    ----------
+    kind
+        The class of settings.
+
+    Raises
+    ------
+    SettingsError
+        When they cannot be read.
+    """
+    try:
+        found = {name: text for files in _files(kind) for name, text in files().items()}
+    except (UnreadableSourceError, OSError) as error:
+        raise SettingsError(f"the files in {PREFIX}SECRETS cannot be read: {error}") from error
+    return {f"{PREFIX}{name.upper()}": str(text) for name, text in found.items()}
 
 
 @cache

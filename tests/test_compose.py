@@ -18,6 +18,7 @@ from carpus.settings import known_settings
 from db import migrate
 from db.roles import Role
 from tests.conftest import forget_process_state
+from worker import settings as worker_settings
 
 ROOT = Path(__file__).parents[1]
 SERVERS = {"postgres", "redis"}
@@ -179,6 +180,15 @@ def test_services_wait_for_healthy_servers_and_long_running_ones_have_a_health_c
         if name != "migrate":
             assert service["healthcheck"]["test"], name
     assert services["listener"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+@pytest.mark.parametrize("name", ["read", "assess", "assess-gpu-0"])
+def test_a_worker_that_hangs_is_ended_by_its_health_check(services: dict[str, Any], name: str) -> None:
+    service, queue = services[name], name.removesuffix("-gpu-0")
+    assert service["healthcheck"]["test"] == ["CMD", "python", "-m", "worker.health", queue]
+    assert (service["init"], service["restart"]) == (True, "unless-stopped")
+    assert f"{queue}@%h" in service["command"]  # by which it is known
+    assert float(service["healthcheck"]["timeout"].removesuffix("s")) > worker_settings.unanswered_seconds() + 15
 
 
 def test_every_stage_named_is_in_the_dockerfile(services: dict[str, Any]) -> None:

@@ -57,6 +57,13 @@ def test_a_password_of_any_characters_reaches_redis_whole(monkeypatch: pytest.Mo
     assert (connection.hostname, connection.port, connection.virtual_host) == ("127.0.0.1", 6379, "0")
 
 
+def test_each_of_several_addresses_of_redis_gets_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", "rediss://a.example/0;redis+socket:///run/redis?virtual_host=1")
+    monkeypatch.setenv("CARPUS_BROKER_PASSWORD", "p;w")
+    expected = "rediss://:p%3Bw@a.example/0;redis+socket://:p%3Bw@/run/redis?virtual_host=1"
+    assert settings.load(SharedSettings).broker_url_with_password() == expected
+
+
 def test_the_environment_is_read_before_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "carpus_attempts").write_text("5")
     assert settings.load(SharedSettings).attempts == 5

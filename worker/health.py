@@ -2,7 +2,8 @@
 
 A worker that lost its connection may answer again and consume nothing (celery#8030, celery#10205). A ping does not show
 that, and a task of its own would wait behind every radiograph; so it is judged by what it should do. Such a worker is
-asked to end, for whoever started it starts it again.
+asked to end, for whoever started it starts it again. One that does not answer at all for longer than it may take to
+reach Redis again hangs: the status says so to `carpus up`, which kills it, and in a container it is killed here.
 """
 
 import argparse
@@ -16,9 +17,10 @@ from db import states
 from db.errors import TransientError
 from db.session import transaction
 from db.states import Step
+from worker import hung, settings
 from worker.app import app, next_message
 
-PING_SECONDS = 5.0
+PING_SECONDS = 5.0  # each; it is asked again while it may be reconnecting
 # So long a message may head the queue while nobody works; a free worker takes it within a second.
 PATIENCE_SECONDS = 15.0
 _POLL_SECONDS = 0.5
@@ -26,7 +28,10 @@ _STEPS = {step.queue: step for step in states.STEPS}
 
 
 def main() -> int:
-    """Return 0 where nothing is wrong that a worker can be blamed for, else 1 after a line that says what."""
+    """Return 0 where nothing is wrong that a worker can be blamed for, else say what is.
+
+    Then 1 stands for a worker that was asked to end, ``HUNG_STATUS`` for one that does not answer.
+    """
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
     parser.add_argument("queue", choices=_STEPS)
     parser.add_argument("--ping-seconds", type=float, default=PING_SECONDS)
@@ -35,14 +40,23 @@ def main() -> int:
     step = _STEPS[given.queue]
     worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
-        if not app.control.ping(destination=[worker], timeout=given.ping_seconds):
-            return _complain(f"{worker} does not answer")
+        if not _answers(worker, given.ping_seconds):
+            is_ended = hung.end(step.queue)
+            return _complain(f"{worker} does not answer{' and was killed' if is_ended else ''}", settings.HUNG_STATUS)
         if _is_stalled(step, given.patience_seconds):
             app.control.shutdown(destination=[worker])
             return _complain(f"messages wait in the queue {step.queue} and nobody takes them; {worker} is asked to end")
     except (OperationalError, TransientError) as error:
         sys.stderr.write(f"carpus: a server is away, so that nothing can be said of {worker} ({error})\n")
     return 0
+
+
+def _answers(worker: str, ping_seconds: float) -> bool:
+    deadline = time.monotonic() + settings.unanswered_seconds()
+    while not app.control.ping(destination=[worker], timeout=ping_seconds):
+        if time.monotonic() > deadline:
+            return False
+    return True
 
 
 def _is_stalled(step: Step, patience_seconds: float) -> bool:
@@ -58,9 +72,9 @@ def _is_stalled(step: Step, patience_seconds: float) -> bool:
     return False
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, status: int = 1) -> int:
     sys.stderr.write(f"carpus: {message}\n")
-    return 1
+    return status
 
 
 if __name__ == "__main__":

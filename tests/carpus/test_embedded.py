@@ -1,9 +1,11 @@
 """The embedded servers: durable, closed to others, and clear about what is wrong with their folder."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -13,6 +15,7 @@ from redis.retry import Retry
 
 from carpus import ports
 from carpus.embedded import Postgres, Redis, ServerError, server
+from carpus.embedded import postgres as postgres_module
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,22 @@ def test_a_folder_in_use_is_refused_by_name(postgres: Postgres, monkeypatch: pyt
     assert answers(postgres, "SELECT 1") == (1,)
 
 
+def test_what_a_server_that_died_left_behind_is_not_taken_for_another_carpus(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOCK_TIMEOUT_SECONDS", 0.1)
+    postgres.kill()
+    held = os.open(postgres.folder / "lock", os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(ServerError, match="processes of the server that died still hold"):
+            postgres.launch()
+    finally:
+        os.close(held)
+    postgres.start()
+    assert answers(postgres, "SELECT 1") == (1,)
+
+
 def test_a_folder_of_another_version_is_refused_with_a_cure(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
@@ -156,6 +175,35 @@ def test_redis_keeps_its_messages_through_a_crash_and_drops_none_when_full(embed
     embedded_redis.start()
     with redis.Redis.from_url(embedded_redis.url) as client:
         assert client.lrange("queue", 0, -1) == [b"message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_ready"),
+    [
+        (redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), True),
+        (redis.BusyLoadingError("LOADING Redis is loading the dataset in memory"), False),
+        (redis.TimeoutError(), False),
+    ],
+)
+def test_a_redis_that_answers_is_ready_though_its_disk_is_full(
+    embedded_redis: Redis, monkeypatch: pytest.MonkeyPatch, error: Exception, is_ready: bool
+) -> None:
+    def fail(client: redis.Redis) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(redis.Redis, "ping", fail)
+    assert embedded_redis.is_ready() is is_ready
+
+
+def test_a_postgresql_that_answers_by_an_error_is_not_ready_yet(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> NoReturn:
+        raise psycopg.errors.DataCorrupted
+
+    assert postgres.is_ready()
+    monkeypatch.setattr(postgres_module, "_create_role", fail)
+    assert not postgres.is_ready()
 
 
 def test_redis_asks_for_its_password(embedded_redis: Redis) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from carpus import demo, ports, send, stack, up
 from carpus.embedded import Postgres
-from carpus.processes import COMMANDS, SERVICES, Process, command_line
+from carpus.processes import COMMANDS, SERVICES, Process, command_line, stop_seconds
 from carpus.settings import StackSettings, absolute
 from carpus.supervise import StackError
 from dicom_listener.settings import ListenerSettings
@@ -142,22 +142,52 @@ def test_a_log_folder_that_was_moved_away_is_made_again(tmp_path: Path) -> None:
     assert process.log.exists()
 
 
+def test_a_process_has_a_little_longer_to_stop_than_its_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (stop_seconds("listener"), stop_seconds("read"), stop_seconds("assess")) == (13, 15, 15)
+    monkeypatch.setenv("CARPUS_STOP_SECONDS", "40")
+    monkeypatch.setenv("CARPUS_WORKER_STOP_SECONDS", "300")
+    assert (stop_seconds("listener"), stop_seconds("read"), stop_seconds("assess")) == (45, 305, 305)
+
+
 def test_relative_folders_mean_the_same_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = {"CARPUS_BUNDLE": "models/mine", "CARPUS_HOME": "/home", "CARPUS_AE_TITLE": "A", "CARPUS_STORE": ""}
     assert absolute(given) == given | {"CARPUS_BUNDLE": str(tmp_path / "models" / "mine")}
 
 
-def test_the_key_of_pseudonyms_reaches_the_listener_from_the_folder_of_secrets(
+def test_every_setting_in_a_file_reaches_the_processes_and_no_foreign_servers_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "carpus_patient_id").write_text("hmac\n")
-    (tmp_path / "carpus_patient_id_key").write_text("k" * 32 + "\n")
-    monkeypatch.setenv("CARPUS_SECRETS", str(tmp_path))
+    in_files = {
+        "PATIENT_ID": "hmac",
+        "PATIENT_ID_KEY": "k" * 32,
+        "CALLING_AE_TITLES": "CT1, CT2",
+        "PEERS": "10.0.0.0/8",
+        "COMMITMENT_PEERS": "PACS=10.0.0.5:104",
+        "ACCEPT_FOR_PROCESSING": "true",
+        "READ_SECONDS": "50",
+        "ATTEMPTS": "4",
+        "FLOWER_LOGIN": "jane:secret",
+    }
+    foreign = {"DATABASE_URL", "BROKER_URL", "STORE", "HOME"}
+    passwords = {f"{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for name, text in (in_files | dict.fromkeys(foreign | passwords, "foreign")).items():
+        (folder / f"carpus_{name.lower()}").write_text(f"{text}\n")
+        monkeypatch.delenv(f"CARPUS_{name}", raising=False)
+    monkeypatch.setenv("CARPUS_SECRETS", str(folder))
+    monkeypatch.setenv("CARPUS_ATTEMPTS", "5")  # which comes before its file
     for server in ("postgres", "redis"):
         (tmp_path / server).mkdir()
-    environment = stack.Stack(tmp_path, stack.Ports.free(), print).environment()
-    assert (environment["CARPUS_PATIENT_ID"], environment["CARPUS_PATIENT_ID_KEY"]) == ("hmac", "k" * 32)
+    started = stack.Stack(tmp_path, stack.Ports.free(), print)
+    environment = started.environment()
+    expected = {f"CARPUS_{name}": text for name, text in (in_files | {"ATTEMPTS": "5"}).items()}
+    assert {name: environment.get(name) for name in expected} == expected
+    assert "foreign" not in environment.values()
+    assert not {f"CARPUS_{name}" for name in passwords} & environment.keys()
+    assert environment["CARPUS_SECRETS"] != str(folder)  # where the passwords are
+    assert started.flower_login_place == "login as CARPUS_FLOWER_LOGIN says"
 
 
 def test_commands_run_with_this_interpreter_from_any_folder(tmp_path: Path) -> None:

@@ -58,12 +58,6 @@ def test_a_worker_that_answers_and_takes_nothing_is_ill_and_ended(working: Calla
         assert not states.is_at_work(session, step)
 
 
-def test_a_worker_that_does_not_run_is_ill(carpus_env: CarpusEnvironment, step: Step) -> None:
-    status, said = _health(step, "--ping-seconds=1")
-    assert status == 1
-    assert said.endswith("does not answer")
-
-
 def test_nobody_is_blamed_for_a_server_that_is_away(carpus_env: CarpusEnvironment, step: Step) -> None:
     carpus_env.servers.redis.stop()
     status, said = _health(step)
