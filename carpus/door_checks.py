@@ -2,8 +2,10 @@
 
 from ipaddress import ip_address
 
+from carpus.database import ConfiguredServers
 from carpus.finding import Finding
 from db import settings
+from dicom_listener.memory import check_room
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.tls import certificates
 
@@ -24,6 +26,17 @@ def doors() -> Finding:
     if not is_closed:
         cures.append("CARPUS_PEERS or CARPUS_TLS_CLIENT_CA keep out whom you do not know")
     return Finding("DICOM", words, "; ".join(cures) or None, is_warning=True)
+
+
+def limits() -> Finding:
+    """Check that no limit contradicts another."""
+    listener = settings.load(ListenerSettings)
+    max_object_bytes = settings.load(ConfiguredServers).max_object_bytes
+    check_room(listener.receive_memory_bytes, max_object_bytes)
+    per_address, in_all = listener.max_associations_per_address, listener.max_associations
+    words = f"{in_all} associations, {per_address} from one address; objects up to {max_object_bytes} bytes"
+    cure = "with CARPUS_MAX_ASSOCIATIONS above CARPUS_MAX_ASSOCIATIONS_PER_ADDRESS one address cannot take all places"
+    return Finding("limits", words, cure if in_all <= per_address else None, is_warning=True)
 
 
 def _is_loopback(host: str) -> bool:
