@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from carpus import door_checks, machine_checks, server_checks
+from carpus import door_checks, machine_checks, server_checks, waiting_checks
 from carpus.finding import Finding
 from db.errors import CarpusError
 
@@ -18,8 +18,11 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     machine_checks.flower_login,
     door_checks.doors,
     door_checks.commitment,
+    door_checks.limits,
     server_checks.postgres,
     server_checks.broker,
+    waiting_checks.inbox,
+    waiting_checks.commitments,
 )
 
 

@@ -1,8 +1,10 @@
 """The checks of ``carpus doctor`` on who may reach the DICOM listener, and whom it calls."""
 
+from carpus.database import ConfiguredServers
 from carpus.finding import Finding
 from db import settings
 from db.network import is_loopback
+from dicom_listener.memory import check_room
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.tls import certificates
 
@@ -37,3 +39,14 @@ def commitment() -> Finding:
         return Finding("commitment", words)
     cure = "keep the way to them within a network you trust: reports name objects by UID"
     return Finding("commitment", f"{words}, by plain TCP {', '.join(open_peers)}", cure, is_warning=True)
+
+
+def limits() -> Finding:
+    """Check that no limit contradicts another."""
+    listener = settings.load(ListenerSettings)
+    max_object_bytes = settings.load(ConfiguredServers).max_object_bytes
+    check_room(listener.receive_memory_bytes, max_object_bytes)
+    per_address, in_all = listener.max_associations_per_address, listener.max_associations
+    words = f"{in_all} associations, {per_address} from one address; objects up to {max_object_bytes} bytes"
+    cure = "with CARPUS_MAX_ASSOCIATIONS above CARPUS_MAX_ASSOCIATIONS_PER_ADDRESS one address cannot take all places"
+    return Finding("limits", words, cure if in_all <= per_address else None, is_warning=True)

@@ -225,6 +225,8 @@ class _Reception(RequestHandler):  # type: ignore[misc]  # as above
 
 
 def _let_go(event: Event) -> None:
-    """End the wait for a request that will not come: pynetdicom tells its thread of a lost connection only later on."""
+    """Let go of what a lost connection left, and end the wait for a request: pynetdicom tells of it only later on."""
+    # Association and provider hold each other: what had come would be booked until Python's cycle collector runs.
+    event.assoc.dimse.message = None
     if event.assoc.requestor.primitive is None:
         event.assoc.dul.to_user_queue.put(None)

@@ -7,6 +7,23 @@ allowed, so many times at once, would be more than the machine has.
 import threading
 from collections import Counter
 
+from db.errors import SettingsError
+
+
+def check_room(memory_bytes: int, max_object_bytes: int) -> None:
+    """Check that the longest object allowed can be received: else its sender would be told to try again for ever.
+
+    Raises
+    ------
+    SettingsError
+        Naming both settings.
+    """
+    if memory_bytes // 2 < max_object_bytes:
+        raise SettingsError(
+            f"CARPUS_RECEIVE_MEMORY_BYTES is {memory_bytes}, of which one address has half, but one object may have "
+            f"{max_object_bytes}: set it to {2 * max_object_bytes} at least, or CARPUS_MAX_OBJECT_BYTES to less"
+        )
+
 
 class ReceiveMemory:
     """The memory for objects that are being received.

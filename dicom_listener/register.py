@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import FileMetaDataset
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from db import fault, log, states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.settings import SharedSettings
-from db.tables import Assessment, Radiograph
 from db.vocabulary import State
 from dicom_listener.accept import not_applicable
 from dicom_listener.describe import check_identity, describe
 from dicom_listener.header import read_header, read_meta, text
 from dicom_listener.outage import Outage
 from dicom_listener.pseudonym import as_stored
+from dicom_listener.revision import insert_revision
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Arrival, Store
 from worker.app import enqueue
@@ -101,6 +101,7 @@ class Registrar:
             if radiograph_id is not None and not self._broker.is_on:
                 with self._broker.tolerated():
                     enqueue(states.READ.queue, radiograph_id)
+            self._told.discard(path)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001  the border of this file: see above
@@ -134,11 +135,12 @@ class Registrar:
         with self._database.watched(), transaction() as session:
             lock_instance(session, arrival.sop_instance_uid)
             # Only now, for another thread may have registered this file and then a later version.
-            columns = self._columns(path, arrival)
-            fault.point("before_row")
-            if columns is None:
+            filed = self._store.file_object(path)
+            if filed is None:
                 return None
-            radiograph_id = insert_revision(session, columns)
+            columns = self._columns(filed.path, arrival)
+            fault.point("before_row")
+            radiograph_id = insert_revision(session, columns, is_file_new=filed.is_new)
         fault.point("before_unlink")
         path.unlink(missing_ok=True)
         if radiograph_id is None:
@@ -147,11 +149,8 @@ class Registrar:
         _log.info("radiograph_registered", radiograph_id=radiograph_id, state=columns["state"])
         return radiograph_id if columns["state"] is State.RECEIVED else None
 
-    def _columns(self, path: Path, arrival: Arrival) -> dict[str, Any] | None:
-        """Link the file among the objects and describe it; None where it is registered and gone."""
-        object_path = self._store.file_object(path)
-        if object_path is None:
-            return None
+    def _columns(self, object_path: Path, arrival: Arrival) -> dict[str, Any]:
+        """Describe a stored object."""
         stored = self._store.root / object_path
         meta = read_meta(stored)
         columns: dict[str, Any] = {
@@ -183,67 +182,9 @@ class Registrar:
         return described | {"state": State.RECEIVED, "due_at": states.in_seconds(self._republish_seconds)}
 
 
-def insert_revision(session: Session, columns: dict[str, Any]) -> int | None:
-    """Insert an object's row as its SOP instance's next revision; what came before it is superseded.
-
-    The last that was sent is the valid one, also where its bytes are those of an earlier, superseded revision. Bytes
-    that retention had purged begin their way anew, in the row they had.
-
-    Parameters
-    ----------
-    session
-        An open transaction that holds the SOP instance's lock.
-    columns
-        Of ``radiograph``, without the revision.
-
-    Returns
-    -------
-    int or None
-        The row's id; None when the current revision has these bytes.
-    """
-    uid = columns["sop_instance_uid"]
-    of_same_instance = Radiograph.sop_instance_uid == uid
-    current = session.execute(
-        select(Radiograph.id, Radiograph.sha256, Radiograph.purged_at).where(
-            of_same_instance, Radiograph.superseded_at.is_(None)
-        )
-    ).one_or_none()
-    if current and current.sha256 == columns["sha256"]:
-        return _begin_anew(session, current.id, columns) if current.purged_at else None
-    last = session.scalar(select(func.max(Radiograph.revision)).where(of_same_instance)) or 0
-    if last:
-        _supersede(session, uid)
-    row = insert(Radiograph).values(**columns, revision=last + 1).returning(Radiograph.id)
-    return session.scalars(row).one()
-
-
 def lock_instance(session: Session, sop_instance_uid: str) -> None:
     """Wait until nobody else registers, purges or forgets this SOP instance, and keep them out until the end."""
     session.connection().exec_driver_sql(INSTANCE_LOCK, (sop_instance_uid,))
-
-
-def _supersede(session: Session, sop_instance_uid: str) -> None:
-    now = func.clock_timestamp()
-    earlier = select(Radiograph.id).where(Radiograph.sop_instance_uid == sop_instance_uid)
-    for table, its_radiograph in ((Radiograph, Radiograph.id), (Assessment, Assessment.radiograph_id)):
-        session.execute(
-            update(table)
-            .where(its_radiograph.in_(earlier), table.superseded_at.is_(None))
-            .values(superseded_at=now)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _begin_anew(session: Session, radiograph_id: int, columns: dict[str, Any]) -> int:
-    """Put a purged radiograph whose bytes came again back to the beginning of its way, and return its id."""
-    fresh = {"purged_at": None, "ended_at": None, "state_reason": None, "attempts": 0, "reads": 0}
-    session.execute(
-        update(Radiograph)
-        .where(Radiograph.id == radiograph_id)
-        .values(**fresh | {"waiting_since": func.clock_timestamp()} | columns)
-        .execution_options(synchronize_session=False)
-    )
-    return radiograph_id
 
 
 def _ended(state: State, reason: str) -> dict[str, Any]:

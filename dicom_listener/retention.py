@@ -7,9 +7,11 @@ radiograph of one that a human read, which training needs.
 """
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import fault, log
@@ -47,6 +49,7 @@ class Retention:
         self._store = store
         self._days = days
         self._due_at = 0.0
+        self._behind: tuple[datetime, int] | None = None  # the last looked at: ended when, and id
 
     def purge_some(self) -> int:
         """Purge a batch, where it is time for one, and return how many radiographs that were.
@@ -58,19 +61,22 @@ class Retention:
         """
         if self._days is None or time.monotonic() < self._due_at:
             return 0
-        with transaction() as session:
-            found = session.execute(
-                select(Radiograph.id, Radiograph.sop_instance_uid)
-                .where(_is_due(self._days))
-                .order_by(Radiograph.ended_at)
-                .limit(BATCH)
-            ).all()
-        purged = sum(self._purge(radiograph_id, uid) for radiograph_id, uid in found)
+        found = self._next_batch(self._days)
+        purged = sum(self._purge(row.id, row.sop_instance_uid) for row in found)
         if purged:
             _log.info("radiographs_purged", radiographs=purged)
-        if purged < BATCH:
+        self._behind = (found[-1].ended_at, found[-1].id) if len(found) == BATCH else None
+        if self._behind is None:
             self._due_at = time.monotonic() + PAUSE_SECONDS
         return purged
+
+    def _next_batch(self, days: int) -> Sequence[Row[int, str, datetime | None]]:
+        """Return what is due behind the last that was looked at, so that what cannot be removed holds nothing up."""
+        wanted = select(Radiograph.id, Radiograph.sop_instance_uid, Radiograph.ended_at).where(_is_due(days))
+        if self._behind is not None:
+            wanted = wanted.where(tuple_(Radiograph.ended_at, Radiograph.id) > self._behind)
+        with transaction() as session:
+            return session.execute(wanted.order_by(Radiograph.ended_at, Radiograph.id).limit(BATCH)).all()
 
     def _purge(self, radiograph_id: int, sop_instance_uid: str) -> bool:
         """Remove one radiograph's files, then commit that they are gone; a kill in between is finished next time."""

@@ -21,9 +21,11 @@ from db import log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from db.settings import SharedSettings
 from dicom_listener.accept import SECONDARY_CAPTURES
+from dicom_listener.commitment.left_open import LeftOpen
 from dicom_listener.commitment.request import handle_action
 from dicom_listener.commitment.service import StorageCommitment
 from dicom_listener.connections import Connections
+from dicom_listener.memory import check_room
 from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
 from dicom_listener.receive import association_fields, handle_store
 from dicom_listener.refusals import LibraryErrors, Refusals, note_rejection
@@ -72,7 +74,7 @@ class Listener:
     server: Connections
     registrar: Registrar
     sweep: Sweep
-    commitment: StorageCommitment | None
+    commitment: StorageCommitment | LeftOpen
 
     @property
     def port(self) -> int:
@@ -87,8 +89,7 @@ class Listener:
             time.sleep(_POLL_SECONDS)
         for association in self.server.active_associations:
             association.abort()
-        if self.commitment is not None:
-            self.commitment.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
+        self.commitment.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
         self.sweep.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
         self.registrar.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
 
@@ -110,6 +111,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     OSError
         When the address cannot be bound, because the port is taken or the host is not this machine's.
     """
+    check_room(settings.receive_memory_bytes, shared.max_object_bytes)
     store = Store(shared.store)
     store.prepare()
     database, broker = Outage("database", DATABASE_ERRORS), Outage("broker", BROKER_ERRORS)
@@ -118,13 +120,13 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
     is_committing = settings.storage_commitment
     commitment = StorageCommitment(settings, store, STORAGE_CLASSES, database) if is_committing else None
+    beside = commitment or LeftOpen(settings.sweep_seconds, database)
     server = _server(settings, shared.max_object_bytes, store, registrar, commitment)
     registrar.start()
     sweep.start()
-    if commitment is not None:
-        commitment.start()
+    beside.start()
     threading.Thread(target=server.serve_forever, name="acceptor", daemon=True).start()
-    return Listener(server, registrar, sweep, commitment)
+    return Listener(server, registrar, sweep, beside)
 
 
 def _server(

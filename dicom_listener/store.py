@@ -24,17 +24,17 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
 
 from db import fault
 from db.errors import SettingsError
+from dicom_listener.durable import fsync_folder, link, make_folder, put_in_place, write_all
 from dicom_listener.statuses import InvalidUIDError
+from dicom_listener.stored_content import Content, encoded_header, read_content
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_PREAMBLE = bytes(128) + b"DICM"
 _MAX_UID_CHARACTERS = 64
 UID_FORM = re.compile(r"[0-9]+(\.[0-9]+)*")
 _NAME = re.compile(r"(?P<uid>[0-9.]{1,64})\.(?P<sha256>[0-9a-f]{64})\.(?P<ns>[0-9]{1,20})\.dcm")
@@ -85,6 +85,16 @@ def checked_uid(uid: str) -> str:
     return uid
 
 
+class Filed(NamedTuple):
+    """An inbox file's place among the objects: its path relative to the store, and whether these bytes are new there.
+
+    They are where there was no such object, or a damaged one.
+    """
+
+    path: Path
+    is_new: bool
+
+
 class Store:
     """The folders that objects come in by.
 
@@ -113,7 +123,7 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self.incoming, self.inbox, self.objects):
-                _make_folder(folder)
+                make_folder(folder)
             with tempfile.NamedTemporaryFile(dir=self.incoming, suffix=".part") as probe:
                 linked = self.objects / Path(probe.name).name
                 linked.hardlink_to(probe.name)
@@ -124,8 +134,9 @@ class Store:
     def keep(self, meta: FileMetaDataset, data_set: bytes) -> Path:
         """Write an object to the inbox, bit for bit, and fsync file and folder.
 
-        Bytes that are registered already are not written again but linked back into the inbox: they count as the latest
-        of their UID, and their row may be missing from a database that was restored.
+        Bytes that are registered already, and whole, are not written again but linked back into the inbox: they count
+        as the latest of their UID, and their row may be missing from a database that was restored. Where the registered
+        file is damaged, these bytes heal it when they are registered.
 
         Parameters
         ----------
@@ -149,9 +160,10 @@ class Store:
         uid = checked_uid(str(meta.MediaStorageSOPInstanceUID))
         arrival = Arrival(uid, hashlib.sha256(data_set).hexdigest(), self._next_ns())
         path = self.inbox / arrival.file_name
-        if not _link(self.root / arrival.object_path, path):
-            self._write(path, _header(meta), data_set)
-        _fsync_folder(self.inbox)
+        registered = self.root / arrival.object_path
+        if read_content(registered) != Content.of(meta, arrival.sha256) or not link(registered, path):
+            self._write(path, encoded_header(meta), data_set)
+        fsync_folder(self.inbox)
         return path
 
     def _next_ns(self) -> int:
@@ -172,36 +184,56 @@ class Store:
         ]
         return [path for _, path in sorted(found)]
 
-    def file_object(self, path: Path) -> Path | None:
-        """Link an inbox file to its place among the objects, durably.
+    def file_object(self, path: Path) -> Filed | None:
+        """Link an inbox file to its place among the objects, durably; a damaged object there is replaced.
 
         Returns
         -------
-        Path or None
-            The object, relative to the store; None when somebody else registered and unlinked it meanwhile.
+        Filed or None
+            None when somebody else registered and unlinked it meanwhile.
         """
         arrival = Arrival.of(path)
         assert arrival is not None, path.name
         target = self.root / arrival.object_path
-        _make_folder(target.parent)
-        if not _link(path, target):
-            return None
-        _fsync_folder(target.parent)
-        return arrival.object_path
+        make_folder(target.parent)
+        try:
+            if not link(path, target):
+                return None
+        except FileExistsError:
+            return Filed(arrival.object_path, self._heal(path, target, arrival))
+        fsync_folder(target.parent)
+        return Filed(arrival.object_path, is_new=True)
 
-    def remove_abandoned(self, older_than_seconds: float) -> int:
-        """Remove unfinished files that no association can still be writing; return how many."""
+    def _heal(self, path: Path, target: Path, arrival: Arrival) -> bool:
+        """Replace an object that is not what was sent; return whether it was. A damaged inbox file replaces nothing."""
+        if path.samefile(target):
+            return False
+        sent = read_content(path)
+        if sent is None or sent.sha256 != arrival.sha256 or read_content(target) == sent:
+            return False
+        put_in_place(path, target, self.incoming / f"{arrival.file_name}.part")
+        return True
+
+    def remove_abandoned(self, older_than_seconds: float) -> tuple[int, int]:
+        """Remove unfinished files that no association can still be writing; return how many, and how many stay."""
         oldest_ns = time.time_ns() - int(older_than_seconds * 1e9)
-        abandoned = [part for part in self.incoming.glob("*.part") if _written_ns(part) < oldest_ns]
-        for part in abandoned:
-            part.unlink(missing_ok=True)
-        return len(abandoned)
+        removed = stuck = 0
+        for part in self.incoming.glob("*.part"):
+            try:
+                if part.stat().st_mtime_ns < oldest_ns:
+                    part.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # renamed since the folder was listed
+            except OSError:  # a folder, or a file that may not be removed
+                stuck += 1
+        return removed, stuck
 
     def _write(self, path: Path, header: bytes, data_set: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=self.incoming, suffix=".part", buffering=0, delete=False) as part:
             try:
                 for data in (header, data_set):
-                    _write_all(part.fileno(), data)
+                    write_all(part.fileno(), data)
                 os.fchmod(part.fileno(), 0o640)
                 fault.point("before_fsync")
                 os.fsync(part.fileno())
@@ -211,47 +243,3 @@ class Store:
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)
                 raise
-
-
-def _written_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:  # renamed since the folder was listed
-        return time.time_ns()
-
-
-def _header(meta: FileMetaDataset) -> bytes:
-    encoded = DicomBytesIO()
-    write_file_meta_info(encoded, meta)
-    return _PREAMBLE + encoded.getvalue()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:  # a disk that fills up takes a part first, and fails on the next call
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _link(source: Path, target: Path) -> bool:
-    """Link a file; return whether the source was there. A target that exists is the same file."""
-    try:
-        target.hardlink_to(source)
-    except FileExistsError:
-        return True
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(mode=0o750, exist_ok=True)
-        _fsync_folder(folder.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

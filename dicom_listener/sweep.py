@@ -60,6 +60,7 @@ class Sweep:
         self._database = database
         self._broker = broker
         self._clock: tuple[float, float] | None = None  # the database's and ours, at the last sweep
+        self._stuck = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
 
@@ -74,15 +75,16 @@ class Sweep:
 
     def sweep(self) -> None:
         """Sweep once."""
-        if removed := self._store.remove_abandoned(_ABANDONED_AFTER_SECONDS):
-            _log.warning("unfinished_files_removed", files=removed)
-        with self._database.tolerated(), transaction() as session:
-            if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
-                self._watch_clock()
-                self._register_arrivals()
-                for step in states.STEPS:
-                    self._republish(step)
-                self._retention.purge_some()
+        try:
+            with self._database.tolerated(), transaction() as session:
+                if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
+                    self._watch_clock()
+                    self._register_arrivals()
+                    for step in states.STEPS:
+                        self._republish(step)
+                    self._retention.purge_some()
+        finally:
+            self._remove_abandoned()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -91,6 +93,14 @@ class Sweep:
             except Exception:  # noqa: BLE001  a sweep that fails, for want of disk or by a bug, must not be the last
                 _log.exception("sweep_failed")
             self._stopping.wait(self._interval_seconds)
+
+    def _remove_abandoned(self) -> None:
+        removed, stuck = self._store.remove_abandoned(_ABANDONED_AFTER_SECONDS)
+        if removed:
+            _log.warning("unfinished_files_removed", files=removed)
+        if stuck > self._stuck:  # else it was said
+            _log.error("unfinished_files_not_removed", files=stuck, folder="incoming")
+        self._stuck = stuck
 
     def _watch_clock(self) -> None:
         """See whether the database's clock was set back; set ahead, it only makes claims lapse early."""

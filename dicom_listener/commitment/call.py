@@ -16,7 +16,7 @@ from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
-from db import fault
+from db import fault, log
 from db.errors import TransientError
 from db.session import transaction
 from db.tables import StorageCommitment
@@ -25,6 +25,7 @@ from dicom_listener.commitment.delivery import note_answer, note_failure
 from dicom_listener.commitment.open_association import ANSWER_SECONDS
 from dicom_listener.commitment.peers import Address
 from dicom_listener.commitment.references import Outcome
+from dicom_listener.commitment.statuses import told_status
 
 _CONNECT_SECONDS = 10
 _AT_MOST = 100  # requests in one round
@@ -34,6 +35,8 @@ _NO_ADDRESS = (
     "the requester's association had ended, and CARPUS_COMMITMENT_PEERS has no address for its AE title; "
     "set one and let it ask again"
 )
+
+_log = log.get(__name__)
 
 
 class UnreachableRequesterError(TransientError):
@@ -94,8 +97,14 @@ class Caller:
                     self._report(association, commitment)
                     del left[commitment.id]
         except UnreachableRequesterError as error:
-            for commitment_id in left:
-                note_failure(commitment_id, str(error))
+            reason = str(error)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001  the border of one requester: whatever it sent, the others are called
+            _log.exception("requester_not_reported_to", ae_title=ae_title)
+            reason = f"unexpected {type(error).__name__}, see the listener's log"
+        for commitment_id in left:
+            note_failure(commitment_id, reason)
 
     def _report(self, association: Association, commitment: StorageCommitment) -> None:
         outcome = self._decide(commitment)
@@ -114,7 +123,7 @@ class Caller:
         )
         if "Status" not in response:
             raise UnreachableRequesterError(f"the requester did not answer the report within {ANSWER_SECONDS} s")
-        note_answer(commitment.id, int(response.Status))
+        note_answer(commitment.id, told_status(response.Status))
 
     @contextmanager
     def _called(self, ae_title: str, address: Address) -> Iterator[Association]:

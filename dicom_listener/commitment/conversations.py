@@ -1,12 +1,13 @@
 """Reports on the associations that the requests came by, as long as those last; what is over is left to :mod:`call`."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from db import fault, log
+from db.errors import TransientError
 from db.session import transaction
 from db.tables import StorageCommitment
 from dicom_listener.commitment import ledger, report
@@ -24,6 +25,8 @@ class Conversations:
     ----------
     decide
         Says what came of a request, or None as long as that is open.
+    can_be_called
+        The AE titles whose addresses are known.
     on_change
         Called when there is something to do here.
     on_left
@@ -33,10 +36,12 @@ class Conversations:
     def __init__(
         self,
         decide: Callable[[StorageCommitment], Outcome | None],
+        can_be_called: Container[str],
         on_change: Callable[[], None],
         on_left: Callable[[], None],
     ) -> None:
         self._decide = decide
+        self._can_be_called = can_be_called
         self._on_change = on_change
         self._on_left = on_left
         self._lock = threading.Lock()
@@ -65,14 +70,24 @@ class Conversations:
         with self._lock:
             associations = dict(self._open)
         for key, association in associations.items():
-            is_over = association.is_over  # before its answers are looked at: the last may come with its end
-            for commitment_id, status in association.answers().items():
-                note_answer(commitment_id, status)
-                association.drop(commitment_id)
-            if is_over or association.is_late:
-                self._leave(key, association, is_over=is_over)
-            else:
-                self._report_next(association)
+            try:
+                self._see_to(key, association)
+            except TransientError:
+                raise
+            except Exception:  # noqa: BLE001  the border of one association: whatever its peer sent, the others go on
+                _log.exception("association_not_reported_on", calling_ae_title=association.ae_title)
+                self._leave(key, association, is_over=association.is_over)
+
+    def _see_to(self, key: Association, association: OpenAssociation) -> None:
+        is_over = association.is_over  # before its answers are looked at: the last may come with its end
+        for commitment_id, status in association.answers().items():
+            note_answer(commitment_id, status)
+            association.drop(commitment_id)
+        # Who is late and has no address can be reported to by this association alone, as long as it lasts.
+        if is_over or (association.is_late and association.ae_title in self._can_be_called):
+            self._leave(key, association, is_over=is_over)
+        else:
+            self._report_next(association)
 
     def _report_next(self, association: OpenAssociation) -> None:
         commitment_id = association.next()

@@ -3,8 +3,7 @@
 from db import fault, log
 from db.session import transaction
 from dicom_listener.commitment import ledger
-
-_SUCCESS = 0x0000
+from dicom_listener.commitment.statuses import REPORT_TAKEN
 
 _log = log.get(__name__)
 
@@ -18,12 +17,13 @@ def note_answer(commitment_id: int, status: int) -> None:
         When the database is away.
     """
     fault.point("before_reported")
-    if status != _SUCCESS:
+    if status != REPORT_TAKEN:
         note_failure(commitment_id, f"the requester answered the report with status 0x{status:04X}")
         return
     with transaction() as session:
-        ledger.reported(session, commitment_id)
-    _log.info("commitment_reported", commitment_id=commitment_id)
+        is_new = ledger.reported(session, commitment_id)
+    if is_new:
+        _log.info("commitment_reported", commitment_id=commitment_id)
 
 
 def note_failure(commitment_id: int, reason: str, *, is_final: bool = False) -> None:
@@ -38,5 +38,5 @@ def note_failure(commitment_id: int, reason: str, *, is_final: bool = False) -> 
         is_over = ledger.failed(session, commitment_id, reason, is_final=is_final)
     if is_over:
         _log.error("commitment_not_reported", commitment_id=commitment_id, reason=reason)
-    else:
+    elif is_over is not None:
         _log.warning("commitment_report_delayed", commitment_id=commitment_id, reason=reason)

@@ -1,6 +1,5 @@
 """Whether a stored file is still, byte by byte, the object that was received under its name."""
 
-import hashlib
 from pathlib import Path
 
 from db import log, settings
@@ -9,9 +8,7 @@ from db.tables import Radiograph
 from dicom_listener.commitment.statuses import FailureReason
 from dicom_listener.describe import check_identity
 from dicom_listener.header import read_header, read_meta
-
-# The group length element's value, which counts the bytes of file meta information after itself (PS3.10 section 7.1).
-_GROUP_LENGTH_AT, _GROUP_LENGTH_ENDS_AT = 140, 144
+from dicom_listener.stored_content import data_set_sha256
 
 _log = log.get(__name__)
 
@@ -48,9 +45,4 @@ def reason_against_file(path: Path, row: Radiograph) -> FailureReason | None:
 
 
 def _is_whole(path: Path, row: Radiograph) -> bool:
-    with path.open("rb") as file:
-        file.seek(_GROUP_LENGTH_AT)
-        group_length = int.from_bytes(file.read(_GROUP_LENGTH_ENDS_AT - _GROUP_LENGTH_AT), "little")
-        file.seek(_GROUP_LENGTH_ENDS_AT + group_length)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()  # of the data set
-    return path.stat().st_size == row.size_bytes and digest == row.sha256
+    return data_set_sha256(path) == row.sha256 and path.stat().st_size == row.size_bytes

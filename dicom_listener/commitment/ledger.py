@@ -78,10 +78,12 @@ def claim_due(session: Session, held: Collection[int], at_most: int) -> list[Sto
     return list(session.scalars(_leased().where(StorageCommitment.id.in_(due)).returning(StorageCommitment)))
 
 
-def reported(session: Session, commitment_id: int) -> None:
-    """Note that the requester took the report."""
+def reported(session: Session, commitment_id: int) -> bool:
+    """Note that the requester took the report, be it after it was given up; return whether that was not known."""
     over = {"attempts": StorageCommitment.attempts + 1, "reported_at": func.now(), "due_at": None}
-    session.execute(_of(commitment_id).values(**over, failure_reason=None, referenced=[]))
+    unreported = StorageCommitment.id == commitment_id, StorageCommitment.reported_at.is_(None)
+    noted = update(StorageCommitment).where(*unreported).values(**over, failure_reason=None, referenced=[])
+    return session.scalar(noted.returning(StorageCommitment.id)) is not None
 
 
 def postpone(session: Session, commitment_ids: Collection[int], seconds: float) -> None:
@@ -90,7 +92,7 @@ def postpone(session: Session, commitment_ids: Collection[int], seconds: float) 
     session.execute(still_open.values(due_at=states.in_seconds(seconds)))
 
 
-def failed(session: Session, commitment_id: int, reason: str, *, is_final: bool = False) -> bool:
+def failed(session: Session, commitment_id: int, reason: str, *, is_final: bool = False) -> bool | None:
     """Note why a report could not be delivered, and when it is tried again.
 
     Parameters
@@ -106,27 +108,26 @@ def failed(session: Session, commitment_id: int, reason: str, *, is_final: bool 
 
     Returns
     -------
-    bool
-        Whether it is given up.
+    bool or None
+        Whether it is given up; None where it was over already.
     """
     doublings = func.least(StorageCommitment.attempts, _MOST_DOUBLINGS)
     wait_seconds = func.least(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * func.power(2.0, cast(doublings, Float)))
     is_over = or_(literal(is_final), StorageCommitment.requested_at < func.now() - GIVE_UP_AFTER)
     again = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, wait_seconds)
     left = {
-        "due_at": case((is_over, null()), else_=again),
-        "referenced": case((is_over, literal([], JSONB)), else_=StorageCommitment.referenced),
+        "due_at": null() if is_final else case((is_over, null()), else_=again),
+        "referenced": literal([], JSONB)
+        if is_final
+        else case((is_over, literal([], JSONB)), else_=StorageCommitment.referenced),
     }
     tried = {"attempts": StorageCommitment.attempts + 1, "failure_reason": reason} | left
-    noted = session.execute(_of(commitment_id).values(**tried).returning(StorageCommitment.due_at)).first()
-    return noted is not None and noted.due_at is None
+    still_open = update(StorageCommitment).where(StorageCommitment.id == commitment_id, _IS_OPEN)
+    noted = session.execute(still_open.values(**tried).returning(StorageCommitment.due_at)).first()
+    return None if noted is None else noted.due_at is None
 
 
 _IS_OPEN = StorageCommitment.due_at.is_not(None)
-
-
-def _of(commitment_id: int) -> Update:
-    return update(StorageCommitment).where(StorageCommitment.id == commitment_id, _IS_OPEN)
 
 
 def _leased() -> Update:

@@ -26,6 +26,8 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContextTuple
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
+from dicom_listener.commitment.statuses import told_status
+
 ANSWER_SECONDS = 30  # a requester that is busy with an exposure is slow
 _N_EVENT_REPORT_RSP = 0x8100  # PS3.7 table E.1-1, command field
 _MAX_MESSAGE_ID = 65_535
@@ -63,6 +65,11 @@ class OpenAssociation:
         self._send_message = association.dimse.send_msg
         association.dimse.send_msg = self._send  # by which the association's own answers go, too
         association.bind(evt.EVT_DIMSE_RECV, self._notice)
+
+    @property
+    def ae_title(self) -> str:
+        """The requester's AE title."""
+        return str(self._association.requestor.ae_title).strip()
 
     @property
     def is_over(self) -> bool:
@@ -141,7 +148,7 @@ class OpenAssociation:
             sent, status = self._sent, command.get("Status")
             if sent is None or command.get("MessageIDBeingRespondedTo") != sent.message_id or status is None:
                 return
-            self._answers[sent.commitment_id] = status
+            self._answers[sent.commitment_id] = told_status(status)
             self._sent = None
         self._on_change()
 

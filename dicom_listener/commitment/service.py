@@ -38,8 +38,9 @@ class StorageCommitment:
     ) -> None:
         decided = partial(decide, store=store, sop_classes=sop_classes)
         self.database = database
-        self.conversations = Conversations(decided, self._wake_answering, self._wake_calling)
-        caller = Caller(decided, settings.ae_title, settings.commitment_peers or {}, self.conversations.held)
+        peers = settings.commitment_peers or {}
+        self.conversations = Conversations(decided, peers, self._wake_answering, self._wake_calling)
+        caller = Caller(decided, settings.ae_title, peers, self.conversations.held)
         self._answering = Loop("commitment_answers", self.conversations.go_round, _LOOK_SECONDS, database)
         self._calling = Loop("commitment_calls", caller.go_round, settings.sweep_seconds, database)
 

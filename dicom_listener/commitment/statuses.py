@@ -23,6 +23,15 @@ class ActionStatus(IntEnum):
     RESOURCE_LIMITATION = 0x0213
 
 
+REPORT_TAKEN = 0x0000  # of an N-EVENT-REPORT response
+_NO_STATUS = 0x0110
+
+
+def told_status(value: object) -> int:
+    """Return the status that a requester answered a report with; *processing failure* for what is no number."""
+    return value if isinstance(value, int) else _NO_STATUS
+
+
 class FailureReason(IntEnum):
     """Failure Reason (0008,1197) of an object in a report."""
 

@@ -12,11 +12,13 @@ import psycopg
 import pytest
 import redis
 from rich.console import Console
+from sqlalchemy import text
 
-from carpus import child, doctor, door_checks, machine_checks, ports, server_checks
+from carpus import child, doctor, door_checks, machine_checks, ports, server_checks, waiting_checks
 from carpus.embedded.server import wheel_binary
 from carpus.finding import Finding
 from db.roles import Role
+from db.session import transaction
 from tests.carpus.waiting import wait_until
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.authorities import Authority
@@ -264,6 +266,50 @@ def test_a_redis_at_a_socket_and_each_of_several_are_asked(
     assert server_checks.broker().cure == "start it, or correct CARPUS_BROKER_URL"
     monkeypatch.setenv("CARPUS_BROKER_URL", there)
     assert server_checks.broker().is_well
+
+
+@pytest.mark.usefixtures("bare")
+def test_limits_that_contradict_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert door_checks.limits().is_well
+    monkeypatch.setenv("CARPUS_MAX_ASSOCIATIONS", "10")
+    found = door_checks.limits()
+    assert (found.is_well, found.is_warning) == (False, True)
+    monkeypatch.setenv("CARPUS_RECEIVE_MEMORY_BYTES", "1048576")
+    monkeypatch.setattr(doctor, "CHECKS", (door_checks.limits,))
+    assert not doctor.run(Console(file=StringIO()))
+
+
+def test_a_file_that_waits_for_its_row_is_told_after_some_minutes(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = carpus_env.store / "inbox" / f"1.2.{'a' * 64}.1.dcm"
+    path.parent.mkdir()
+    path.touch()
+    assert waiting_checks.inbox().is_well
+    monkeypatch.setattr(waiting_checks, "_OLD_SECONDS", -60)
+    found = waiting_checks.inbox()
+    assert (found.words[:23], found.is_well) == ("1 stored objects have w", False)
+
+
+def test_reports_that_nobody_will_deliver_are_told(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting_checks.commitments() == Finding(
+        "reports", "0 storage commitments to be reported, 0 given up", is_warning=True
+    )
+    with transaction() as session:
+        for uid, columns in (("1", "due_at"), ("2", "requested_at"), ("3", "reported_at")):
+            names = f"(transaction_uid, calling_ae_title, referenced, {columns})"
+            session.execute(
+                text(f"INSERT INTO storage_commitment {names} VALUES (:uid, 'A', '[]', now())"), {"uid": uid}
+            )
+    found = waiting_checks.commitments()
+    assert (found.words, found.is_warning) == ("1 storage commitments to be reported, 1 given up", True)
+    assert "CARPUS_STORAGE_COMMITMENT" in (found.cure or "")
+    monkeypatch.setenv("CARPUS_STORAGE_COMMITMENT", "true")
+    assert (waiting_checks.commitments().cure or "").startswith("let their requesters ask again")
+    monkeypatch.setenv("CARPUS_DATABASE_URL", carpus_env.servers.postgres.url_of(Role.READER))
+    assert "cannot be seen by this user" in waiting_checks.commitments().words
 
 
 def test_a_redis_that_may_drop_messages_is_told_what_to_set(carpus_env: CarpusEnvironment) -> None:

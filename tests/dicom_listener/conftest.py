@@ -80,12 +80,14 @@ class Running(Modality):
 
 
 @pytest.fixture
-def listener(carpus_env: CarpusEnvironment) -> Iterator[Running]:
+def listener(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     from dicom_listener import serve
     from dicom_listener.settings import ListenerSettings
+    from dicom_listener.sweep import Sweep
 
-    # The first sweep is at once, on an empty inbox; the next would be in an hour.
-    settings = ListenerSettings(listener_port=0, sweep_seconds=3600, stop_seconds=5)
+    # Its own first sweep, at once, may be under way or yet to come when the test sweeps.
+    monkeypatch.setattr(Sweep, "_run", lambda _: None)
+    settings = ListenerSettings(listener_port=0, stop_seconds=5)
     started = serve.start(settings, db_settings.shared())
     yield Running(started.port, started, carpus_env.store)
     started.stop(5)

@@ -1,13 +1,28 @@
 """Objects that are too long, and more of them at once than memory is meant for."""
 
-import pytest
+import gc
+import struct
 
+import pytest
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian
+
+from db.errors import SettingsError
 from dicom_listener.memory import ReceiveMemory
 from dicom_listener.messages import ReceivedObject
 from tests.conftest import CarpusEnvironment, forget_process_state
-from tests.dicom_listener.conftest import registered
-from tests.dicom_listener.peers import serving
+from tests.dicom_listener.conftest import Running, poll, registered
+from tests.dicom_listener.peers import ACCEPT_TYPE, answer, connect, fragment, item, request, serving
+from tests.dicom_listener.test_doors_limits import store_request
 from tests.objects import hand_radiograph
+
+DX_CONTEXT = item(0x10, b"1.2.840.10008.3.1.1.1")
+DX_CONTEXT += item(
+    0x20,
+    b"\1\0\0\0"
+    + item(0x30, DigitalXRayImageStorageForPresentation.encode())
+    + item(0x40, ImplicitVRLittleEndian.encode()),
+)
+DX_CONTEXT += item(0x50, item(0x51, struct.pack(">L", 16384)) + item(0x52, b"1.2.3"))
 
 
 def test_an_object_that_is_too_long_is_refused_and_the_next_one_stored(
@@ -56,12 +71,47 @@ def test_one_address_cannot_take_all_memory_and_what_is_let_go_of_is_free_again(
     assert third.refusal is None
 
 
-def test_an_object_without_room_in_memory_is_to_be_sent_again(carpus_env: CarpusEnvironment) -> None:
+def test_an_object_without_room_in_memory_is_to_be_sent_again(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARPUS_MAX_OBJECT_BYTES", str(2**19))
+    forget_process_state()
     with serving(carpus_env, receive_memory_bytes=2**20) as listener:
-        large = hand_radiograph(PixelData=bytes(2**19))
-        small = hand_radiograph(PixelData=bytes(2**17))
+        memory = listener.listener.server.memory
+        assert memory.take("127.0.0.1", 2**17)  # as by another object of the same address
+        large = hand_radiograph(PixelData=bytes(3 * 2**17))
+        small = hand_radiograph(PixelData=bytes(2**16))
         association = listener.associate(small)
         assert association.send_c_store(large).Status == 0xA700
         for _ in range(8):
             assert association.send_c_store(small).Status == 0x0000
+        memory.give_back("127.0.0.1", 2**17)
+        assert association.send_c_store(large).Status == 0x0000
         association.release()
+
+
+@pytest.mark.parametrize("memory_bytes", [2**20, 2**30 - 2])
+def test_an_object_that_is_allowed_and_would_never_have_room_stops_the_start(
+    carpus_env: CarpusEnvironment, memory_bytes: int
+) -> None:
+    refused = pytest.raises(SettingsError, match=r"CARPUS_RECEIVE_MEMORY_BYTES .* CARPUS_MAX_OBJECT_BYTES")
+    with refused, serving(carpus_env, receive_memory_bytes=memory_bytes):
+        pass
+
+
+def test_what_a_cut_sender_left_is_free_again_at_once(listener: Running) -> None:
+    memory = listener.listener.server.memory
+    gc.disable()
+    try:
+        for _ in range(3):
+            with connect(listener.port) as connection:
+                connection.sendall(request(items=DX_CONTEXT))
+                assert answer(connection)[0] == ACCEPT_TYPE
+                command, _ = store_request(1, "1.2.3", b"").split(fragment(2, b""))
+                connection.sendall(command)
+                for _ in range(400):
+                    connection.sendall(fragment(0, bytes(100_000)))
+                poll(lambda: memory._taken_bytes["127.0.0.1"], lambda taken: taken == 40_000_000)
+            poll(lambda: dict(memory._taken_bytes), lambda taken: taken == {})
+    finally:
+        gc.enable()

@@ -1,6 +1,7 @@
 """What was kept long enough is purged, what must be kept is not, and nothing that is sent again is lost."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -158,6 +159,21 @@ def test_a_batch_is_bounded_and_the_next_follows_at_once(
     assert keeping.purge_some() == 0  # not before the pause is over
 
 
+def test_a_batch_that_cannot_be_removed_does_not_keep_the_next_from_being_purged(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for number in range(2):
+        kept(carpus_env.store, f"1.{number}", DAYS + 5, object_path=f"objects/stuck/{number}/x")
+    with transaction() as session:
+        session.execute(text("UPDATE radiograph SET object_path = 'objects/stuck/' || right(sop_instance_uid, 1)"))
+    kept(carpus_env.store, "1.9")
+    keeping = Retention(carpus_env.store, DAYS)
+    assert [keeping.purge_some() for _ in range(2)] == [0, 1]
+    shutil.rmtree(carpus_env.store / "objects" / "stuck")
+    assert [keeping.purge_some() for _ in range(2)] == [2, 0]  # from the beginning again
+
+
 def aged(listener: Running) -> None:
     """Let everything have ended long ago, as if it had been assessed, and sweep."""
     with transaction() as session:
@@ -187,7 +203,7 @@ def test_bytes_sent_again_after_they_were_purged_begin_their_way_anew(
     assert (listener.store / again.object_path).is_file()
 
 
-def test_a_kill_between_file_and_row_is_finished_by_the_next_sweep_also_when_the_bytes_came_again(
+def test_after_a_kill_between_file_and_row_the_bytes_sent_again_begin_their_way_anew(
     listener: Running, carpus_env: CarpusEnvironment, tmp_path: Path
 ) -> None:
     (tmp_path / "purge_uncommitted").touch()
@@ -204,7 +220,6 @@ def test_a_kill_between_file_and_row_is_finished_by_the_next_sweep_also_when_the
     assert ([left.purged_at for left in rows()], (listener.store / row.object_path).exists()) == ([None], False)
     assert listener.send(sent) == 0x0000
     poll(listener.inbox, lambda left: left == [])
-    assert (listener.store / row.object_path).is_file()
     listener.listener.sweep.sweep()
-    assert [again.purged_at is not None for again in rows()] == [True]
-    assert not (listener.store / row.object_path).exists()
+    assert [(again.state, again.purged_at) for again in rows()] == [(State.RECEIVED, None)]
+    assert (listener.store / row.object_path).is_file()

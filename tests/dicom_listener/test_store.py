@@ -78,7 +78,9 @@ def test_an_object_is_kept_bit_for_bit_behind_a_valid_header(store: Store) -> No
 def test_the_same_bytes_sent_twice_arrive_twice_and_are_one_object(store: Store) -> None:
     first, second = store.keep(meta(), DATA_SET), store.keep(meta(), DATA_SET)
     assert store.arrivals() == [first, second]
-    assert store.file_object(first) == store.file_object(second)
+    filed, again = store.file_object(first), store.file_object(second)
+    assert filed and again
+    assert (filed.path, filed.is_new, again.is_new) == (again.path, True, False)
 
 
 def test_other_bytes_or_another_uid_are_another_object(store: Store) -> None:
@@ -88,8 +90,8 @@ def test_other_bytes_or_another_uid_are_another_object(store: Store) -> None:
 
 def test_registered_bytes_sent_again_are_linked_back_as_the_latest_of_their_uid(store: Store) -> None:
     path = store.keep(meta(), DATA_SET)
-    object_path = store.file_object(path)
-    assert object_path == Path("objects", SHA256[:2], f"1.2.3.{SHA256}.dcm")
+    object_path = Path("objects", SHA256[:2], f"1.2.3.{SHA256}.dcm")
+    assert store.file_object(path) == (object_path, True)
     path.unlink()
     other = store.keep(meta(), b"other bytes")
     again = store.keep(meta(), DATA_SET)
@@ -100,7 +102,7 @@ def test_registered_bytes_sent_again_are_linked_back_as_the_latest_of_their_uid(
 
 def test_filing_an_object_twice_is_filing_it_once(store: Store) -> None:
     path = store.keep(meta(), DATA_SET)
-    assert store.file_object(path) == store.file_object(path)
+    assert [filed and filed.is_new for filed in (store.file_object(path), store.file_object(path))] == [True, False]
 
 
 def test_filing_what_somebody_else_registered_finds_nothing(store: Store) -> None:
@@ -168,8 +170,16 @@ def test_only_old_unfinished_files_are_removed(store: Store) -> None:
     old.touch()
     young.touch()
     os.utime(old, (time.time() - 3601,) * 2)
-    assert store.remove_abandoned(3600) == 1
+    assert store.remove_abandoned(3600) == (1, 0)
     assert files(store.root) == ["incoming/b.part"]
+
+
+def test_what_is_unfinished_and_cannot_be_removed_is_counted_and_holds_nothing_up(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        path = store.incoming / f"{name}.part"
+        path.mkdir() if name == "b" else path.touch()
+        os.utime(path, (1, 1))
+    assert store.remove_abandoned(3600) == (2, 1)
 
 
 def test_a_store_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """What was away comes back: PostgreSQL, Redis, messages, workers. Nothing is lost, and nothing comes twice."""
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 from sqlalchemy import Row, text
 
@@ -140,11 +142,32 @@ def test_a_file_that_another_registers_meanwhile_is_left_to_it(listener: Running
 def test_one_listener_sweeps_at_a_time(listener: Running) -> None:
     from dicom_listener import sweep as module
 
+    listener.send(hand_radiograph())
+    (row,) = registered(1)
+    poll(listener.inbox, lambda left: left == [])
+    left_behind(listener, row)
     with transaction() as other:
         other.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), dict(zip("ab", module._LOCK, strict=True)))
-        (listener.store / "inbox" / f"1.2.{'a' * 64}.1.dcm").touch()
         listener.listener.sweep.sweep()
         assert len(listener.inbox()) == 1
+    listener.listener.sweep.sweep()
+    assert listener.inbox() == []
+
+
+def test_an_unfinished_file_that_cannot_be_removed_is_told_once_and_holds_nothing_up(
+    listener: Running, written: Callable[[], str]
+) -> None:
+    listener.send(hand_radiograph())
+    (row,) = registered(1)
+    poll(listener.inbox, lambda left: left == [])
+    stuck = listener.store / "incoming" / "x.part"
+    stuck.mkdir()
+    os.utime(stuck, (1, 1))
+    left_behind(listener, row)
+    for _ in range(2):
+        listener.listener.sweep.sweep()
+    assert listener.inbox() == []
+    assert written().count("unfinished_files_not_removed") == 1
 
 
 def test_a_file_nobody_foresaw_is_told_once_and_holds_nothing_up(listener: Running, written: Callable[[], str]) -> None:
@@ -154,3 +177,17 @@ def test_a_file_nobody_foresaw_is_told_once_and_holds_nothing_up(listener: Runni
     listener.listener.sweep.sweep()
     registered(1)
     assert written().count("registration_failed") == 1
+
+
+def test_a_file_that_was_registered_after_all_is_told_of_again_when_it_fails_again(
+    listener: Running, written: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dicom_listener import register
+
+    path = listener.store / "inbox" / Arrival("1.2", "a" * 64, 1).file_name
+    for is_broken in (True, False, True):
+        with monkeypatch.context() as broken:
+            if is_broken:
+                broken.setattr(register, "transaction", None)
+            listener.listener.registrar.register(path)
+    assert written().count("registration_failed") == 2
