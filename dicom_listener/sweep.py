@@ -9,7 +9,7 @@ import time
 
 from sqlalchemy import func, select
 
-from db import log, states
+from db import log, overdue, states
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
@@ -99,7 +99,7 @@ class Sweep:
             if self._clock is not None:
                 back_seconds = (monotonic - self._clock[1]) - (now - self._clock[0])
                 if back_seconds > _CLOCK_TOLERANCE_SECONDS:
-                    brought_forward = states.clock_went_back(session, back_seconds)
+                    brought_forward = overdue.clock_went_back(session, back_seconds)
                     _log.warning("clock_went_back", seconds=round(back_seconds), radiographs=brought_forward)
         self._clock = (now, monotonic)
 
@@ -112,9 +112,9 @@ class Sweep:
     def _republish(self, step: states.Step) -> None:
         """Publish as many overdue radiographs as have no message, so that a long queue does not grow by itself."""
         with transaction() as session:
-            if expired := states.expire_claims(session, step):
+            if expired := overdue.expire_claims(session, step):
                 _log.warning("claims_expired", queue=step.queue, radiographs=expired)
-            waiting = states.waiting_count(session, step)
+            waiting = overdue.waiting_count(session, step)
         # With nothing to publish, Redis is asked only to see whether it is back.
         if self._stopping.is_set() or not (waiting or self._broker.is_on):
             return
@@ -125,8 +125,8 @@ class Sweep:
 
     def _publish_overdue(self, step: states.Step, missing: int) -> None:
         with transaction() as session:
-            overdue = states.take_overdue(session, step, missing)
-        for radiograph_id in overdue:
+            ids = overdue.take_overdue(session, step, missing)
+        for radiograph_id in ids:
             enqueue(step.queue, radiograph_id)
-        if overdue:
-            _log.info("messages_republished", queue=step.queue, radiographs=len(overdue))
+        if ids:
+            _log.info("messages_republished", queue=step.queue, radiographs=len(ids))

@@ -22,14 +22,13 @@ PING_SECONDS = 5.0
 # So long a message may head the queue while nobody works; a free worker takes it within a second.
 PATIENCE_SECONDS = 15.0
 _POLL_SECONDS = 0.5
-_STEPS = {step.queue: step for step in states.STEPS}
 
 
 def main() -> int:
     """Return 0 where nothing is wrong that a worker can be blamed for, else 1 after a line that says what."""
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
-    parser.add_argument("queue", choices=_STEPS)
-    step = _STEPS[parser.parse_args().queue]
+    parser.add_argument("queue", choices=states.STEP_OF_QUEUE)
+    step = states.STEP_OF_QUEUE[parser.parse_args().queue]
     worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
         if not app.control.ping(destination=[worker], timeout=PING_SECONDS):

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text, update
 
-from db import states
+from db import overdue, states
 from db.session import transaction
 from db.states import ASSESS, READ, Claim, LapsedClaimError
 from db.tables import Radiograph
@@ -87,7 +87,7 @@ def test_a_claim_given_back_waits_at_once_as_if_it_had_never_been() -> None:
     row = _row(radiograph_id)
     assert (row.state, row.attempts) == (State.RECEIVED, 0)
     with transaction() as session:
-        assert states.take_overdue(session, READ, limit=1) == [radiograph_id]
+        assert overdue.take_overdue(session, READ, limit=1) == [radiograph_id]
 
 
 def test_a_claim_is_a_tasks_only_if_it_was_taken_since_the_task_began() -> None:
@@ -126,47 +126,6 @@ def test_the_third_attempt_is_the_last() -> None:
     row = _row(radiograph_id)
     assert (row.attempts, row.state_reason) == (3, "the disk is away")
     assert _claim(radiograph_id) is None
-
-
-def test_a_silent_worker_costs_an_attempt_and_the_third_one_fails_it() -> None:
-    radiograph_id = _new()
-    for _ in range(3):
-        _claimed(radiograph_id)
-        _let_time_pass(radiograph_id)
-        with transaction() as session:
-            assert states.expire_claims(session, READ) == 1
-    row = _row(radiograph_id)
-    assert row.state == State.FAILED
-    assert row.state_reason == "the read worker died or hung on it; attempts allowed: 3"
-
-
-def test_a_claim_that_still_holds_is_not_expired() -> None:
-    _claimed(_new())
-    with transaction() as session:
-        assert states.expire_claims(session, READ) == 0
-
-
-def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
-    overdue, fresh = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    _let_time_pass(overdue)
-    with transaction() as session:
-        session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=states.in_seconds(30)))
-    with transaction() as session:
-        assert states.waiting_count(session, READ) == 2
-        assert states.take_overdue(session, READ, limit=10) == [overdue]
-    with transaction() as session:
-        assert states.take_overdue(session, READ, limit=10) == []
-
-
-def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() -> None:
-    later, sooner = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    with transaction() as session:
-        for radiograph_id, seconds in ((later, -5), (sooner, -50)):
-            session.execute(
-                update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=states.in_seconds(seconds))
-            )
-    with transaction() as session:
-        assert states.take_overdue(session, READ, limit=1) == [sooner]
 
 
 def test_the_time_a_radiograph_waited_is_told_with_the_claim() -> None:

@@ -1,0 +1,119 @@
+"""What the sweep does for radiographs whose time has passed: their claims end, and their messages are published again.
+
+The way of a radiograph itself is :mod:`db.states`. Each function works inside the caller's transaction.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from db import settings
+from db.states import Step, in_seconds
+from db.tables import Radiograph
+from db.vocabulary import State
+
+# By which something may be overdue before a sweep comes by.
+_OVERDUE_SECONDS = 60
+
+
+def expire_claims(session: Session, step: Step) -> int:
+    """Put radiographs whose worker went silent back to wait, or end them as ``FAILED`` after the last attempt.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    step
+        The step they were claimed for.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    attempts = settings.shared().attempts
+    is_last = Radiograph.attempts >= attempts
+    result = session.execute(
+        update(Radiograph)
+        .where(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
+        .values(
+            state=case((is_last, State.FAILED), else_=step.waiting),
+            state_reason=f"the {step.queue} worker died or hung on it; attempts allowed: {attempts}",
+            due_at=case((is_last, None), else_=func.clock_timestamp()),
+            ended_at=case((is_last, func.clock_timestamp()), else_=None),
+            waiting_since=func.clock_timestamp(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def clock_went_back(session: Session, by_seconds: float) -> int:
+    """Bring forward what the database's clock, having been set back, would make due too late.
+
+    Done twice, by two listeners that both saw it, it changes nothing the second time.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    by_seconds
+        How far the clock was set back.
+
+    Returns
+    -------
+    int
+        How many radiographs there were.
+    """
+    back = timedelta(seconds=by_seconds)
+    result = session.execute(
+        update(Radiograph)
+        .where(Radiograph.due_at > func.clock_timestamp() + back - timedelta(seconds=_OVERDUE_SECONDS))
+        .values(due_at=Radiograph.due_at - back)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def waiting_count(session: Session, step: Step) -> int:
+    """Return how many radiographs wait for a step."""
+    return session.scalar(select(func.count()).where(Radiograph.state == step.waiting)) or 0
+
+
+def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
+    """Return the waiting radiographs whose message is presumed lost, longest overdue first, and put their time on.
+
+    Parameters
+    ----------
+    session
+        An open transaction; publish after its commit.
+    step
+        The step they wait for.
+    limit
+        At most so many.
+
+    Returns
+    -------
+    list of int
+        Ids of radiographs, to be published again.
+    """
+    overdue = list(
+        session.scalars(
+            select(Radiograph.id)
+            .where(Radiograph.state == step.waiting, Radiograph.due_at < func.clock_timestamp())
+            .order_by(Radiograph.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    session.execute(
+        update(Radiograph)
+        .where(Radiograph.id.in_(overdue))
+        .values(due_at=in_seconds(settings.shared().republish_seconds))
+        .execution_options(synchronize_session=False)
+    )
+    return overdue
