@@ -1,9 +1,10 @@
 """The states of a radiograph: one function makes each transition, inside the caller's transaction.
 
 The row is the truth and a message only a hint, so that any message may be lost or come twice. A worker *claims* a
-radiograph before it works; the number of the attempt is the claim's token, without which nothing can be finished. A row
-whose ``due_at`` has passed is the sweep's (:mod:`db.overdue`): in a waiting state its message was lost, in a working
-state its worker.
+radiograph before it works; the claim's number is its token, without which nothing can be finished. It only grows, while
+an attempt that is not charged, or a way begun again, may count like one whose worker still comes back. A row whose
+``due_at`` has passed is the sweep's (:mod:`db.overdue`): in a waiting state its message was lost, in a working state
+its worker.
 """
 
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Claim:
 
     radiograph: Radiograph
     step: Step
+    token: int
     attempt: int
     waited_ms: float
 
@@ -89,11 +91,12 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
         .values(
             state=step.working,
             attempts=Radiograph.attempts + 1,
+            claims=Radiograph.claims + 1,
             due_at=in_seconds(lease_seconds),
         )
         .returning(Radiograph, waited)
     ).one_or_none()
-    return Claim(row[0], step, row[0].attempts, float(row[1])) if row else None
+    return Claim(row[0], step, row[0].claims, row[0].attempts, float(row[1])) if row else None
 
 
 def claim_of_task(
@@ -127,7 +130,7 @@ def claim_of_task(
             Radiograph.due_at >= in_seconds(lease_seconds - age_seconds),
         )
     )
-    return Claim(row, step, row.attempts, 0.0) if row else None
+    return Claim(row, step, row.claims, row.attempts, 0.0) if row else None
 
 
 def finish(session: Session, held: Claim, **columns: Any) -> None:
@@ -259,7 +262,7 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
         .where(
             Radiograph.id == held.radiograph.id,
             Radiograph.state == held.step.working,
-            Radiograph.attempts == held.attempt,
+            Radiograph.claims == held.token,
         )
         .values(**columns)
         .execution_options(synchronize_session=False)
@@ -267,7 +270,7 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         raise LapsedClaimError(
-            f"radiograph {held.radiograph.id}: attempt {held.attempt} at {held.step.queue} had lapsed"
+            f"radiograph {held.radiograph.id}: claim {held.token} for the {held.step.queue} had lapsed"
         )
 
 
