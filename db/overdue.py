@@ -51,6 +51,38 @@ def expire_claims(session: Session, step: Step) -> int:
     return result.rowcount
 
 
+def end_used_up(session: Session, step: Step) -> int:
+    """End as ``FAILED`` what waits with its attempts used up, as where fewer are allowed now: nobody could claim it.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    step
+        The step they wait for.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    attempts = settings.shared().attempts
+    used_up = f"its attempts are used up: CARPUS_ATTEMPTS allows {attempts} now; the last one failed: "
+    result = session.execute(
+        update(Radiograph)
+        .where(Radiograph.state == step.waiting, Radiograph.attempts >= attempts)
+        .values(
+            state=State.FAILED,
+            state_reason=used_up + func.coalesce(Radiograph.state_reason, "no reason was noted"),
+            due_at=None,
+            ended_at=func.clock_timestamp(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
 def clock_went_back(session: Session, by_seconds: float) -> int:
     """Bring forward what the database's clock, having been set back, would make due too late.
 

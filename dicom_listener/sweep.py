@@ -114,6 +114,8 @@ class Sweep:
         with transaction() as session:
             if expired := overdue.expire_claims(session, step):
                 _log.warning("claims_expired", queue=step.queue, radiographs=expired)
+            if used_up := overdue.end_used_up(session, step):
+                _log.warning("attempts_used_up", queue=step.queue, radiographs=used_up)
             waiting = overdue.waiting_count(session, step)
         # With nothing to publish, Redis is asked only to see whether it is back.
         if self._stopping.is_set() or not (waiting or self._broker.is_on):

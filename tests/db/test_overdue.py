@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text, update
 
-from db import overdue, states
+from db import overdue, settings, states
 from db.session import transaction
 from db.states import READ, Claim
 from db.tables import Radiograph
@@ -81,3 +81,23 @@ def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() ->
             )
     with transaction() as session:
         assert overdue.take_overdue(session, READ, limit=1) == [sooner]
+
+
+def test_what_waits_with_more_attempts_used_than_are_allowed_now_ends_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    twice, once = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    for radiograph_id in (twice, twice, once):
+        with transaction() as session:
+            states.retry_later(session, _claimed(radiograph_id), "the disk is away", 0)
+    monkeypatch.setenv("CARPUS_ATTEMPTS", "2")
+    settings.shared.cache_clear()
+    assert _claim(twice) is None
+    with transaction() as session:
+        assert [overdue.end_used_up(session, step) for step in states.STEPS] == [1, 0]
+    row = _row(twice)
+    assert (row.state, row.due_at, row.ended_at is None) == (State.FAILED, None, False)
+    assert row.state_reason == (
+        "its attempts are used up: CARPUS_ATTEMPTS allows 2 now; the last one failed: the disk is away"
+    )
+    assert _claim(once) is not None
