@@ -10,12 +10,11 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db import settings
-from db.states import Step, in_seconds
+from db.states import Step, due_in
 from db.tables import Radiograph
 from db.vocabulary import State
 
-# By which something may be overdue before a sweep comes by.
-_OVERDUE_SECONDS = 60
+_CLOCK_TOLERANCE_SECONDS = 1.0  # a clock that is only slewed stays well within it
 
 
 def expire_claims(session: Session, step: Step) -> int:
@@ -42,6 +41,7 @@ def expire_claims(session: Session, step: Step) -> int:
             state=case((is_last, State.FAILED), else_=step.waiting),
             state_reason=f"the {step.queue} worker died or hung on it; attempts allowed: {attempts}",
             due_at=case((is_last, None), else_=func.clock_timestamp()),
+            due_set_at=func.clock_timestamp(),
             ended_at=case((is_last, func.clock_timestamp()), else_=None),
             waiting_since=func.clock_timestamp(),
         )
@@ -83,28 +83,28 @@ def end_used_up(session: Session, step: Step) -> int:
     return result.rowcount
 
 
-def clock_went_back(session: Session, by_seconds: float) -> int:
-    """Bring forward what the database's clock, having been set back, would make due too late.
+def mend_due_times(session: Session) -> int:
+    """Let what was made due by a clock that has been set back since be due as long from now on as it was from then.
 
-    Done twice, by two listeners that both saw it, it changes nothing the second time.
+    Such a row says that it was made due later than it is now. One that was made due longer ago than the clock jumped is
+    left: its claim, or its wait, lasts longer by the jump, which is less than it had lasted by then. What was made due
+    after the jump is never touched, however many sweeps look, and whenever.
 
     Parameters
     ----------
     session
         An open transaction.
-    by_seconds
-        How far the clock was set back.
 
     Returns
     -------
     int
         How many radiographs there were.
     """
-    back = timedelta(seconds=by_seconds)
+    now = func.clock_timestamp()
     result = session.execute(
         update(Radiograph)
-        .where(Radiograph.due_at > func.clock_timestamp() + back - timedelta(seconds=_OVERDUE_SECONDS))
-        .values(due_at=Radiograph.due_at - back)
+        .where(Radiograph.due_at > now, Radiograph.due_set_at > now + timedelta(seconds=_CLOCK_TOLERANCE_SECONDS))
+        .values(due_at=now + (Radiograph.due_at - Radiograph.due_set_at), due_set_at=now)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)
@@ -145,7 +145,7 @@ def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
     session.execute(
         update(Radiograph)
         .where(Radiograph.id.in_(overdue))
-        .values(due_at=in_seconds(settings.shared().republish_seconds))
+        .values(**due_in(settings.shared().republish_seconds))
         .execution_options(synchronize_session=False)
     )
     return overdue

@@ -3,10 +3,10 @@
 For ``carpus requeue``, inside its transaction. All other transitions are :mod:`db.states`.
 """
 
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from db.states import WAITING
+from db.states import WAITING, due_in
 from db.tables import Radiograph
 from db.vocabulary import State
 
@@ -33,11 +33,10 @@ def requeue(session: Session, radiograph_id: int) -> str | None:
         return "there is no such radiograph"
     if refusal := _why_not_requeued(row):
         return refusal
-    now = func.clock_timestamp()
     session.execute(
         update(Radiograph)
         .where(Radiograph.id == radiograph_id)
-        .values(state=State.RECEIVED, attempts=0, reads=0, due_at=now, ended_at=None, **WAITING)
+        .values(state=State.RECEIVED, attempts=0, reads=0, ended_at=None, **due_in(0), **WAITING)
         .execution_options(synchronize_session=False)
     )
     return None

@@ -55,6 +55,11 @@ class Claim:
     waited_ms: float
 
 
+def due_in(seconds: float) -> dict[str, Any]:
+    """Return the columns that make a radiograph due in so many seconds."""
+    return {"due_at": in_seconds(seconds), "due_set_at": func.clock_timestamp()}
+
+
 def in_seconds(seconds: float) -> ColumnElement[Any]:
     """Return the database's time in so many seconds; its clock is the only one used, so workers' may differ."""
     return func.clock_timestamp() + timedelta(seconds=seconds)
@@ -80,7 +85,8 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
         None when there is nothing to do: done already, in other hands, or out of attempts.
     """
     lapsed = and_(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
-    waited = func.extract("epoch", func.clock_timestamp() - Radiograph.waiting_since) * 1000
+    # A clock that was set back meanwhile may say less than nothing.
+    waited = func.greatest(func.extract("epoch", func.clock_timestamp() - Radiograph.waiting_since) * 1000, 0)
     row = session.execute(
         update(Radiograph)
         .where(
@@ -92,7 +98,7 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
             state=step.working,
             attempts=Radiograph.attempts + 1,
             claims=Radiograph.claims + 1,
-            due_at=in_seconds(lease_seconds),
+            **due_in(lease_seconds),
         )
         .returning(Radiograph, waited)
     ).one_or_none()
@@ -154,8 +160,8 @@ def finish(session: Session, held: Claim, **columns: Any) -> None:
     if done.is_end:
         _leave(session, held, state=done, state_reason=None, **_ENDED, **columns)
     else:
-        due = in_seconds(settings.shared().republish_seconds)
-        _leave(session, held, state=done, state_reason=None, attempts=0, due_at=due, **WAITING, **columns)
+        due = due_in(settings.shared().republish_seconds)
+        _leave(session, held, state=done, state_reason=None, attempts=0, **due, **WAITING, **columns)
 
 
 def reject(session: Session, held: Claim, reason: str) -> None:
@@ -205,7 +211,7 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
     if held.attempt >= settings.shared().attempts:
         _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
         return State.FAILED
-    _leave(session, held, state=held.step.waiting, state_reason=reason, due_at=in_seconds(delay_seconds), **WAITING)
+    _leave(session, held, state=held.step.waiting, state_reason=reason, **due_in(delay_seconds), **WAITING)
     return held.step.waiting
 
 
@@ -229,7 +235,7 @@ def give_back(session: Session, held: Claim, reason: str | None = None, delay_se
         As in :func:`finish`.
     """
     waiting: dict[str, Any] = {"state": held.step.waiting, "attempts": held.attempt - 1, **WAITING}
-    _leave(session, held, **waiting, state_reason=reason, due_at=in_seconds(delay_seconds))
+    _leave(session, held, **waiting, state_reason=reason, **due_in(delay_seconds))
 
 
 def read_again(session: Session, held: Claim, reason: str) -> None:
@@ -252,8 +258,7 @@ def read_again(session: Session, held: Claim, reason: str) -> None:
     if held.radiograph.reads >= settings.shared().attempts:
         _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
     else:
-        now = func.clock_timestamp()
-        _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, due_at=now, **WAITING)
+        _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, **due_in(0), **WAITING)
 
 
 def _leave(session: Session, held: Claim, **columns: Any) -> None:

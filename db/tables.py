@@ -91,6 +91,9 @@ class Radiograph(Base):
     due_at: Mapped[datetime | None] = mapped_column(
         comment="waiting: the message is presumed lost after this; working: the claim lapses; ended: NULL"
     )
+    due_set_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="when due_at was set: later than now where the clock was set back since"
+    )
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     waiting_since: Mapped[datetime] = mapped_column(
         server_default=func.now(), comment="when it began to wait, or last waited, for a step"

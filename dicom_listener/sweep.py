@@ -5,7 +5,6 @@ their part at once when all is well, and this thread does it when something was 
 """
 
 import threading
-import time
 
 from sqlalchemy import func, select
 
@@ -19,7 +18,6 @@ from worker.app import enqueue, queue_length
 
 # Two numbers of our own choosing: PostgreSQL keeps two-number locks apart from those on a SOP Instance UID.
 _LOCK = (1_667_330_672, 1)
-_CLOCK_TOLERANCE_SECONDS = 5.0
 # Since its last byte was written; one that is removed too early only lets its sender try again.
 _ABANDONED_AFTER_SECONDS = 120
 
@@ -59,7 +57,6 @@ class Sweep:
         self._interval_seconds = interval_seconds
         self._database = database
         self._broker = broker
-        self._clock: tuple[float, float] | None = None  # the database's and ours, at the last sweep
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
 
@@ -78,7 +75,7 @@ class Sweep:
             _log.warning("unfinished_files_removed", files=removed)
         with self._database.tolerated(), transaction() as session:
             if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
-                self._watch_clock()
+                self._mend_due_times()
                 self._register_arrivals()
                 for step in states.STEPS:
                     self._republish(step)
@@ -92,16 +89,11 @@ class Sweep:
                 _log.exception("sweep_failed")
             self._stopping.wait(self._interval_seconds)
 
-    def _watch_clock(self) -> None:
-        """See whether the database's clock was set back; set ahead, it only makes claims lapse early."""
+    def _mend_due_times(self) -> None:
+        """Undo what a database's clock that was set back did; set ahead, it only makes claims lapse early."""
         with transaction() as session:
-            now, monotonic = session.scalars(select(func.clock_timestamp())).one().timestamp(), time.monotonic()
-            if self._clock is not None:
-                back_seconds = (monotonic - self._clock[1]) - (now - self._clock[0])
-                if back_seconds > _CLOCK_TOLERANCE_SECONDS:
-                    brought_forward = overdue.clock_went_back(session, back_seconds)
-                    _log.warning("clock_went_back", seconds=round(back_seconds), radiographs=brought_forward)
-        self._clock = (now, monotonic)
+            if mended := overdue.mend_due_times(session):
+                _log.warning("clock_went_back", radiographs=mended)
 
     def _register_arrivals(self) -> None:
         for path in self._store.arrivals():

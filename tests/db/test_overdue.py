@@ -101,3 +101,62 @@ def test_what_waits_with_more_attempts_used_than_are_allowed_now_ends_with_its_r
         "its attempts are used up: CARPUS_ATTEMPTS allows 2 now; the last one failed: the disk is away"
     )
     assert _claim(once) is not None
+
+
+def _set_clock_back(seconds: float) -> None:
+    """Let what was written until now have been written by a clock that was so much later."""
+    with transaction() as session:
+        later = {"s": seconds}
+        for column in ("due_at", "due_set_at", "waiting_since"):
+            session.execute(text(f"UPDATE radiograph SET {column} = {column} + make_interval(secs => :s)"), later)
+
+
+def _due_in_seconds(radiograph_id: int) -> float:
+    with transaction() as session:
+        due = text("SELECT extract(epoch FROM due_at - clock_timestamp()) FROM radiograph WHERE id = :id")
+        return float(session.execute(due, {"id": radiograph_id}).scalar_one())
+
+
+def _mended() -> int:
+    with transaction() as session:
+        return overdue.mend_due_times(session)
+
+
+JUMPS_SECONDS = pytest.mark.parametrize("jump_seconds", [10.0, 100.0, 3600.0])
+
+
+@JUMPS_SECONDS
+def test_a_clock_set_back_prolongs_no_claim_and_no_wait_however_many_sweeps_look(jump_seconds: float) -> None:
+    claimed, waiting = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    _claimed(claimed)
+    with transaction() as session:
+        states.retry_later(session, _claimed(waiting), "the disk is away", 20)
+    _set_clock_back(jump_seconds)
+    after = _new(sop_instance_uid="1.3")
+    _claimed(after)
+    assert [_mended(), _mended()] == [2, 0]
+    for radiograph_id, seconds in ((claimed, LEASE_SECONDS), (waiting, 20), (after, LEASE_SECONDS)):
+        assert seconds - 5 < _due_in_seconds(radiograph_id) <= seconds, radiograph_id
+
+
+@JUMPS_SECONDS
+def test_what_was_made_due_long_before_the_jump_ends_within_the_time_it_was_given(jump_seconds: float) -> None:
+    radiograph_id = _new()
+    _claimed(radiograph_id)
+    _set_clock_back(-50)  # 50 s pass
+    _set_clock_back(jump_seconds)
+    _mended()
+    assert _due_in_seconds(radiograph_id) <= LEASE_SECONDS
+
+
+@pytest.mark.parametrize("columns", [{}, {"due_at": text("now() + interval '1 day'")}])
+def test_with_a_steady_clock_nothing_is_mended(columns: dict[str, object]) -> None:
+    _claimed(_new(**columns))
+    _new(sop_instance_uid="1.2", **columns)
+    assert _mended() == 0
+
+
+def test_a_claim_after_the_clock_was_set_back_has_waited_no_negative_time() -> None:
+    radiograph_id = _new()
+    _set_clock_back(3600)
+    assert _claimed(radiograph_id).waited_ms == 0

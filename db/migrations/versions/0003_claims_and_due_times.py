@@ -1,4 +1,4 @@
-"""Claims that are counted for good.
+"""Claims that are counted for good, and due times that know when they were set.
 
 Revision 0003, after 0002.
 
@@ -9,6 +9,7 @@ constraint has its name; views are not touched here (their files in ``db/views``
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0003"
 down_revision = "0002"
@@ -32,11 +33,22 @@ def upgrade() -> None:
             comment="ever taken, never counted back: the last one's token",
         ),
     )
+    op.add_column(
+        "radiograph",
+        sa.Column(
+            "due_set_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when due_at was set: later than now where the clock was set back since",
+        ),
+    )
     op.create_check_constraint(op.f("ck_radiograph_claims"), "radiograph", "claims >= 0")
 
 
 def downgrade() -> None:
     """Go back to the revision before, where a claim that is held now still has its attempt for a token."""
     op.drop_constraint(op.f("ck_radiograph_claims"), "radiograph")
+    op.drop_column("radiograph", "due_set_at")
     op.drop_column("radiograph", "claims")
     op.alter_column("radiograph", "attempts", comment=_ATTEMPTS_BEFORE, existing_comment=_ATTEMPTS)
