@@ -1,7 +1,8 @@
 """What was left behind: stored objects without a row, claims of workers that died, messages that never arrived.
 
 Beside the way of the radiograph, so that nothing on it has to be certain to happen: :mod:`register` and the worker do
-their part at once when all is well, and this thread does it when something was away. It calls :mod:`retention`, too.
+their part at once when all is well, and this thread does it when something was away. It calls :mod:`retention` and
+:mod:`unowned`, too.
 """
 
 import threading
@@ -14,6 +15,7 @@ from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
 from dicom_listener.retention import Retention
 from dicom_listener.store import Store
+from dicom_listener.unowned import Unowned
 from worker.app import enqueue, queue_length
 
 # Two numbers of our own choosing: PostgreSQL keeps two-number locks apart from those on a SOP Instance UID.
@@ -54,6 +56,7 @@ class Sweep:
         self._store = store
         self._registrar = registrar
         self._retention = retention
+        self._unowned = Unowned(store.root)
         self._interval_seconds = interval_seconds
         self._database = database
         self._broker = broker
@@ -80,6 +83,7 @@ class Sweep:
                 for step in states.STEPS:
                     self._republish(step)
                 self._retention.purge_some()
+                self._unowned.remove_some()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
