@@ -11,8 +11,8 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from carpus import database
-from db import states
 from db.errors import CarpusError
+from db.requeue import requeue
 from db.session import CONNECT_TIMEOUT_SECONDS, transaction
 from db.tables import Radiograph
 from db.vocabulary import State
@@ -72,7 +72,7 @@ def _engine(url: str) -> Engine:
 def _put_back(engine: Engine, name: str, console: Console) -> bool:
     with transaction(engine) as session:
         radiograph_id = _id(session, name)
-        refusal = _UNKNOWN if radiograph_id is None else states.requeue(session, radiograph_id)
+        refusal = _UNKNOWN if radiograph_id is None else requeue(session, radiograph_id)
     outcome = "put back" if refusal is None else f"not put back: {refusal}"
     console.print(f"{name}: {outcome}", highlight=False, markup=False, soft_wrap=True)
     return refusal is None

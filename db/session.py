@@ -17,6 +17,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 30
 # TCP_USER_TIMEOUT ends a connection whose server vanished without a word; the default is about 15 minutes.
 TCP_USER_TIMEOUT_MS = 20_000
+# It does not count while we only wait for an answer, as in the middle of a query; asking whether anybody is there does.
+KEEPALIVES = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @cache
@@ -30,6 +32,7 @@ def engine() -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
+            **KEEPALIVES,
             "options": "-c timezone=UTC",
         },
     )

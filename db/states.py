@@ -1,15 +1,17 @@
 """The states of a radiograph: one function makes each transition, inside the caller's transaction.
 
 The row is the truth and a message only a hint, so that any message may be lost or come twice. A worker *claims* a
-radiograph before it works; the number of the attempt is the claim's token, without which nothing can be finished. A row
-whose ``due_at`` has passed is the sweep's: in a waiting state its message was lost, in a working state its worker.
+radiograph before it works; the claim's number is its token, without which nothing can be finished. It only grows, while
+an attempt that is not charged, or a way begun again, may count like one whose worker still comes back. A row whose
+``due_at`` has passed is the sweep's (:mod:`db.overdue`): in a waiting state its message was lost, in a working state
+its worker.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -32,11 +34,9 @@ class Step:
 READ = Step("read", State.RECEIVED, State.READING, State.READ)
 ASSESS = Step("assess", State.READ, State.ASSESSING, State.COMPLETED)
 STEPS = (READ, ASSESS)
+STEP_OF_QUEUE = {step.queue: step for step in STEPS}  # a task has its queue's name, too
 
-# By which something may be overdue before a sweep comes by.
-_OVERDUE_SECONDS = 60
-
-_WAITING: dict[str, Any] = {"waiting_since": func.clock_timestamp()}
+WAITING: dict[str, Any] = {"waiting_since": func.clock_timestamp()}
 _ENDED: dict[str, Any] = {"due_at": None, "ended_at": func.clock_timestamp()}
 
 
@@ -50,8 +50,14 @@ class Claim:
 
     radiograph: Radiograph
     step: Step
+    token: int
     attempt: int
     waited_ms: float
+
+
+def due_in(seconds: float) -> dict[str, Any]:
+    """Return the columns that make a radiograph due in so many seconds."""
+    return {"due_at": in_seconds(seconds), "due_set_at": func.clock_timestamp()}
 
 
 def in_seconds(seconds: float) -> ColumnElement[Any]:
@@ -79,7 +85,8 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
         None when there is nothing to do: done already, in other hands, or out of attempts.
     """
     lapsed = and_(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
-    waited = func.extract("epoch", func.clock_timestamp() - Radiograph.waiting_since) * 1000
+    # A clock that was set back meanwhile may say less than nothing.
+    waited = func.greatest(func.extract("epoch", func.clock_timestamp() - Radiograph.waiting_since) * 1000, 0)
     row = session.execute(
         update(Radiograph)
         .where(
@@ -90,11 +97,12 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
         .values(
             state=step.working,
             attempts=Radiograph.attempts + 1,
-            due_at=in_seconds(lease_seconds),
+            claims=Radiograph.claims + 1,
+            **due_in(lease_seconds),
         )
         .returning(Radiograph, waited)
     ).one_or_none()
-    return Claim(row[0], step, row[0].attempts, float(row[1])) if row else None
+    return Claim(row[0], step, row[0].claims, row[0].attempts, float(row[1])) if row else None
 
 
 def claim_of_task(
@@ -128,7 +136,7 @@ def claim_of_task(
             Radiograph.due_at >= in_seconds(lease_seconds - age_seconds),
         )
     )
-    return Claim(row, step, row.attempts, 0.0) if row else None
+    return Claim(row, step, row.claims, row.attempts, 0.0) if row else None
 
 
 def finish(session: Session, held: Claim, **columns: Any) -> None:
@@ -152,8 +160,8 @@ def finish(session: Session, held: Claim, **columns: Any) -> None:
     if done.is_end:
         _leave(session, held, state=done, state_reason=None, **_ENDED, **columns)
     else:
-        due = in_seconds(settings.shared().republish_seconds)
-        _leave(session, held, state=done, state_reason=None, attempts=0, due_at=due, **_WAITING, **columns)
+        due = due_in(settings.shared().republish_seconds)
+        _leave(session, held, state=done, state_reason=None, attempts=0, **due, **WAITING, **columns)
 
 
 def reject(session: Session, held: Claim, reason: str) -> None:
@@ -203,7 +211,7 @@ def retry_later(session: Session, held: Claim, reason: str, delay_seconds: float
     if held.attempt >= settings.shared().attempts:
         _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
         return State.FAILED
-    _leave(session, held, state=held.step.waiting, state_reason=reason, due_at=in_seconds(delay_seconds), **_WAITING)
+    _leave(session, held, state=held.step.waiting, state_reason=reason, **due_in(delay_seconds), **WAITING)
     return held.step.waiting
 
 
@@ -226,8 +234,8 @@ def give_back(session: Session, held: Claim, reason: str | None = None, delay_se
     LapsedClaimError
         As in :func:`finish`.
     """
-    waiting: dict[str, Any] = {"state": held.step.waiting, "attempts": held.attempt - 1, **_WAITING}
-    _leave(session, held, **waiting, state_reason=reason, due_at=in_seconds(delay_seconds))
+    waiting: dict[str, Any] = {"state": held.step.waiting, "attempts": held.attempt - 1, **WAITING}
+    _leave(session, held, **waiting, state_reason=reason, **due_in(delay_seconds))
 
 
 def read_again(session: Session, held: Claim, reason: str) -> None:
@@ -250,8 +258,7 @@ def read_again(session: Session, held: Claim, reason: str) -> None:
     if held.radiograph.reads >= settings.shared().attempts:
         _leave(session, held, state=State.FAILED, state_reason=reason, **_ENDED)
     else:
-        now = func.clock_timestamp()
-        _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, due_at=now, **_WAITING)
+        _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, **due_in(0), **WAITING)
 
 
 def _leave(session: Session, held: Claim, **columns: Any) -> None:
@@ -260,7 +267,7 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
         .where(
             Radiograph.id == held.radiograph.id,
             Radiograph.state == held.step.working,
-            Radiograph.attempts == held.attempt,
+            Radiograph.claims == held.token,
         )
         .values(**columns)
         .execution_options(synchronize_session=False)
@@ -268,156 +275,11 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         raise LapsedClaimError(
-            f"radiograph {held.radiograph.id}: attempt {held.attempt} at {held.step.queue} had lapsed"
+            f"radiograph {held.radiograph.id}: claim {held.token} for the {held.step.queue} had lapsed"
         )
-
-
-def requeue(session: Session, radiograph_id: int) -> str | None:
-    """Put what ended as ``FAILED``, or was rejected by its reader, back to be read from the beginning.
-
-    Its message is the sweep's, as for any radiograph whose message was lost.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    radiograph_id
-        The row.
-
-    Returns
-    -------
-    str or None
-        Why it was not put back, or None when it was.
-    """
-    row = session.get(Radiograph, radiograph_id, with_for_update=True)
-    if row is None:
-        return "there is no such radiograph"
-    if refusal := _why_not_requeued(row):
-        return refusal
-    now = func.clock_timestamp()
-    session.execute(
-        update(Radiograph)
-        .where(Radiograph.id == radiograph_id)
-        .values(state=State.RECEIVED, attempts=0, reads=0, due_at=now, ended_at=None, **_WAITING)
-        .execution_options(synchronize_session=False)
-    )
-    return None
-
-
-def _why_not_requeued(row: Radiograph) -> str | None:
-    if row.state not in {State.FAILED, State.REJECTED}:
-        return f"it is {row.state}; only what is FAILED or REJECTED can be put back"
-    if row.superseded_at is not None:
-        return "other bytes were sent under its SOP Instance UID since; they are what counts"
-    if row.purged_at is not None:
-        return "retention has removed its stored object; send it again"
-    if row.state == State.REJECTED and row.attempts == 0:
-        return "it was rejected when it came, before it was read; send it again, corrected"
-    return None
-
-
-def expire_claims(session: Session, step: Step) -> int:
-    """Put radiographs whose worker went silent back to wait, or end them as ``FAILED`` after the last attempt.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    step
-        The step they were claimed for.
-
-    Returns
-    -------
-    int
-        How many there were.
-    """
-    attempts = settings.shared().attempts
-    is_last = Radiograph.attempts >= attempts
-    result = session.execute(
-        update(Radiograph)
-        .where(Radiograph.state == step.working, Radiograph.due_at < func.clock_timestamp())
-        .values(
-            state=case((is_last, State.FAILED), else_=step.waiting),
-            state_reason=f"the {step.queue} worker died or hung on it; attempts allowed: {attempts}",
-            due_at=case((is_last, None), else_=func.clock_timestamp()),
-            ended_at=case((is_last, func.clock_timestamp()), else_=None),
-            waiting_since=func.clock_timestamp(),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount
-
-
-def clock_went_back(session: Session, by_seconds: float) -> int:
-    """Bring forward what the database's clock, having been set back, would make due too late.
-
-    Done twice, by two listeners that both saw it, it changes nothing the second time.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    by_seconds
-        How far the clock was set back.
-
-    Returns
-    -------
-    int
-        How many radiographs there were.
-    """
-    back = timedelta(seconds=by_seconds)
-    result = session.execute(
-        update(Radiograph)
-        .where(Radiograph.due_at > func.clock_timestamp() + back - timedelta(seconds=_OVERDUE_SECONDS))
-        .values(due_at=Radiograph.due_at - back)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount
-
-
-def waiting_count(session: Session, step: Step) -> int:
-    """Return how many radiographs wait for a step."""
-    return session.scalar(select(func.count()).where(Radiograph.state == step.waiting)) or 0
 
 
 def is_at_work(session: Session, step: Step) -> bool:
     """Return whether anybody holds a claim for a step that has not lapsed."""
     held = select(Radiograph.id).where(Radiograph.state == step.working, Radiograph.due_at > func.clock_timestamp())
     return session.scalar(held.limit(1)) is not None
-
-
-def take_overdue(session: Session, step: Step, limit: int) -> list[int]:
-    """Return the waiting radiographs whose message is presumed lost, longest overdue first, and put their time on.
-
-    Parameters
-    ----------
-    session
-        An open transaction; publish after its commit.
-    step
-        The step they wait for.
-    limit
-        At most so many.
-
-    Returns
-    -------
-    list of int
-        Ids of radiographs, to be published again.
-    """
-    overdue = list(
-        session.scalars(
-            select(Radiograph.id)
-            .where(Radiograph.state == step.waiting, Radiograph.due_at < func.clock_timestamp())
-            .order_by(Radiograph.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    )
-    session.execute(
-        update(Radiograph)
-        .where(Radiograph.id.in_(overdue))
-        .values(due_at=in_seconds(settings.shared().republish_seconds))
-        .execution_options(synchronize_session=False)
-    )
-    return overdue

@@ -83,10 +83,16 @@ class Radiograph(Base):
     state: Mapped[str] = mapped_column(server_default=State.RECEIVED)
     state_reason: Mapped[str | None] = mapped_column(comment="why it ended as it did, or why the last attempt failed")
     attempts: Mapped[int] = mapped_column(
-        server_default=text("0"), comment="of the present step; also its claim's token"
+        server_default=text("0"), comment="of the present step, as far as they are charged"
+    )
+    claims: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("0"), comment="ever taken, never counted back: the last one's token"
     )
     due_at: Mapped[datetime | None] = mapped_column(
         comment="waiting: the message is presumed lost after this; working: the claim lapses; ended: NULL"
+    )
+    due_set_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="when due_at was set: later than now where the clock was set back since"
     )
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     waiting_since: Mapped[datetime] = mapped_column(
@@ -115,6 +121,7 @@ class Radiograph(Base):
         CheckConstraint("revision >= 1", name="revision"),
         CheckConstraint("size_bytes > 0", name="size_bytes"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("claims >= 0", name="claims"),
         CheckConstraint("reads >= 0", name="reads"),
         CheckConstraint("read_ms >= 0", name="read_ms"),
         CheckConstraint(f"sha256 ~ {_SHA256}", name="sha256"),

@@ -179,7 +179,7 @@ class Registrar:
         reason = not_applicable(header, age_months, self._settings.accept_for_processing)
         if reason:
             return described | _ended(State.NOT_APPLICABLE, reason)
-        return described | {"state": State.RECEIVED, "due_at": states.in_seconds(self._republish_seconds)}
+        return described | {"state": State.RECEIVED, **states.due_in(self._republish_seconds)}
 
 
 def lock_instance(session: Session, sop_instance_uid: str) -> None:

@@ -3,7 +3,8 @@
 Called by :mod:`sweep`, a bounded number at a time. What a person may requeue from the stored object is kept:
 ``FAILED``, and what its reader rejected, for a later version may read it. What was not applicable, or rejected when it
 came, is purged: nothing comes of it here. Kept, too, is what a storage commitment took custody of, and the standard
-radiograph of one that a human read, which training needs.
+radiograph of one that a human read, which training needs. After the database's clock was set ahead, purging waits for a
+day in which a person can notice.
 """
 
 import time
@@ -25,6 +26,8 @@ from dicom_listener.removal import remove_files
 DAY_SECONDS = 86_400.0
 BATCH = 100  # radiographs, each in a transaction of its own: some seconds' work, and the sweep has other things to do
 PAUSE_SECONDS = 600.0  # after everything that was due is purged
+# Ahead: purged so much too early, nothing is missed; and a virtual machine may be paused for minutes.
+JUMP_SECONDS = 3_600.0
 
 # Attempts are counted once it is read; see states.requeue.
 _MAY_BE_REQUEUED = or_(
@@ -50,6 +53,7 @@ class Retention:
         self._days = days
         self._due_at = 0.0
         self._behind: tuple[datetime, int] | None = None  # the last looked at: ended when, and id
+        self._offset_seconds: float | None = None  # the database's clock against this machine's running time
 
     def purge_some(self) -> int:
         """Purge a batch, where it is time for one, and return how many radiographs that were.
@@ -59,7 +63,10 @@ class Retention:
         TransientError
             When the database is away.
         """
-        if self._days is None or time.monotonic() < self._due_at:
+        if self._days is None:
+            return 0
+        self._watch_clock()
+        if _running_seconds() < self._due_at:
             return 0
         found = self._next_batch(self._days)
         purged = sum(self._purge(row.id, row.sop_instance_uid) for row in found)
@@ -67,7 +74,7 @@ class Retention:
             _log.info("radiographs_purged", radiographs=purged)
         self._behind = (found[-1].ended_at, found[-1].id) if len(found) == BATCH else None
         if self._behind is None:
-            self._due_at = time.monotonic() + PAUSE_SECONDS
+            self._due_at = _running_seconds() + PAUSE_SECONDS
         return purged
 
     def _next_batch(self, days: int) -> Sequence[Row[int, str, datetime | None]]:
@@ -77,6 +84,15 @@ class Retention:
             wanted = wanted.where(tuple_(Radiograph.ended_at, Radiograph.id) > self._behind)
         with transaction() as session:
             return session.execute(wanted.order_by(Radiograph.ended_at, Radiograph.id).limit(BATCH)).all()
+
+    def _watch_clock(self) -> None:
+        """Hold purging back where the database's clock was set ahead, wrongly perhaps, so that everything seems old."""
+        offset_seconds = _database_seconds() - _running_seconds()
+        ahead_seconds = 0.0 if self._offset_seconds is None else offset_seconds - self._offset_seconds
+        self._offset_seconds = offset_seconds
+        if ahead_seconds > JUMP_SECONDS:
+            self._due_at = _running_seconds() + DAY_SECONDS
+            _log.warning("purge_held_back", clock_ahead_seconds=round(ahead_seconds), for_seconds=DAY_SECONDS)
 
     def _purge(self, radiograph_id: int, sop_instance_uid: str) -> bool:
         """Remove one radiograph's files, then commit that they are gone; a kill in between is finished next time."""
@@ -110,6 +126,17 @@ class Retention:
             gone.append(self._store / row.standard_file)
             row.standard_path = row.standard_sha256 = None
         remove_files(gone)
+
+
+def _database_seconds() -> float:
+    with transaction() as session:
+        now: datetime = session.scalars(select(func.clock_timestamp())).one()
+        return now.timestamp()
+
+
+def _running_seconds() -> float:
+    """Return the time since this machine started, a suspended time included, which nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _is_due(days: int) -> ColumnElement[bool]:

@@ -1,25 +1,25 @@
 """What was left behind: stored objects without a row, claims of workers that died, messages that never arrived.
 
 Beside the way of the radiograph, so that nothing on it has to be certain to happen: :mod:`register` and the worker do
-their part at once when all is well, and this thread does it when something was away. It calls :mod:`retention`, too.
+their part at once when all is well, and this thread does it when something was away. It calls :mod:`retention` and
+:mod:`unowned`, too.
 """
 
 import threading
-import time
 
 from sqlalchemy import func, select
 
-from db import log, states
+from db import log, overdue, states
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
 from dicom_listener.retention import Retention
 from dicom_listener.store import Store
+from dicom_listener.unowned import Unowned
 from worker.app import enqueue, queue_length
 
 # Two numbers of our own choosing: PostgreSQL keeps two-number locks apart from those on a SOP Instance UID.
 _LOCK = (1_667_330_672, 1)
-_CLOCK_TOLERANCE_SECONDS = 5.0
 # Since its last byte was written; one that is removed too early only lets its sender try again.
 _ABANDONED_AFTER_SECONDS = 120
 
@@ -56,10 +56,10 @@ class Sweep:
         self._store = store
         self._registrar = registrar
         self._retention = retention
+        self._unowned = Unowned(store.root)
         self._interval_seconds = interval_seconds
         self._database = database
         self._broker = broker
-        self._clock: tuple[float, float] | None = None  # the database's and ours, at the last sweep
         self._stuck = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
@@ -78,11 +78,12 @@ class Sweep:
         try:
             with self._database.tolerated(), transaction() as session:
                 if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
-                    self._watch_clock()
+                    self._mend_due_times()
                     self._register_arrivals()
                     for step in states.STEPS:
                         self._republish(step)
                     self._retention.purge_some()
+                    self._unowned.remove_some()
         finally:
             self._remove_abandoned()
 
@@ -102,16 +103,11 @@ class Sweep:
             _log.error("unfinished_files_not_removed", files=stuck, folder="incoming")
         self._stuck = stuck
 
-    def _watch_clock(self) -> None:
-        """See whether the database's clock was set back; set ahead, it only makes claims lapse early."""
+    def _mend_due_times(self) -> None:
+        """Undo what a database's clock that was set back did; set ahead, it only makes claims lapse early."""
         with transaction() as session:
-            now, monotonic = session.scalars(select(func.clock_timestamp())).one().timestamp(), time.monotonic()
-            if self._clock is not None:
-                back_seconds = (monotonic - self._clock[1]) - (now - self._clock[0])
-                if back_seconds > _CLOCK_TOLERANCE_SECONDS:
-                    brought_forward = states.clock_went_back(session, back_seconds)
-                    _log.warning("clock_went_back", seconds=round(back_seconds), radiographs=brought_forward)
-        self._clock = (now, monotonic)
+            if mended := overdue.mend_due_times(session):
+                _log.warning("clock_went_back", radiographs=mended)
 
     def _register_arrivals(self) -> None:
         for path in self._store.arrivals():
@@ -122,9 +118,11 @@ class Sweep:
     def _republish(self, step: states.Step) -> None:
         """Publish as many overdue radiographs as have no message, so that a long queue does not grow by itself."""
         with transaction() as session:
-            if expired := states.expire_claims(session, step):
+            if expired := overdue.expire_claims(session, step):
                 _log.warning("claims_expired", queue=step.queue, radiographs=expired)
-            waiting = states.waiting_count(session, step)
+            if used_up := overdue.end_used_up(session, step):
+                _log.warning("attempts_used_up", queue=step.queue, radiographs=used_up)
+            waiting = overdue.waiting_count(session, step)
         # With nothing to publish, Redis is asked only to see whether it is back.
         if self._stopping.is_set() or not (waiting or self._broker.is_on):
             return
@@ -135,8 +133,8 @@ class Sweep:
 
     def _publish_overdue(self, step: states.Step, missing: int) -> None:
         with transaction() as session:
-            overdue = states.take_overdue(session, step, missing)
-        for radiograph_id in overdue:
+            ids = overdue.take_overdue(session, step, missing)
+        for radiograph_id in ids:
             enqueue(step.queue, radiograph_id)
-        if overdue:
-            _log.info("messages_republished", queue=step.queue, radiographs=len(overdue))
+        if ids:
+            _log.info("messages_republished", queue=step.queue, radiographs=len(ids))

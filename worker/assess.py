@@ -17,6 +17,7 @@ from worker.explain import explain
 from worker.preprocess import encode_sex, preprocess
 from worker.record import Finding, Timings, record
 from worker.stage import stage_of
+from worker.store_outage import told_apart
 
 
 def assess(claim: Claim, active: Active) -> None:
@@ -31,7 +32,9 @@ def assess(claim: Claim, active: Active) -> None:
     """
     row = claim.radiograph
     started = perf_counter()
-    pixels = standard.load(settings.shared().store / str(row.standard_path), str(row.standard_sha256))
+    store = settings.shared().store
+    with told_apart(store):
+        pixels = standard.load(store / str(row.standard_path), str(row.standard_sha256))
     image = preprocess(pixels, active.bundle.card.preprocessing)
     preprocessed = perf_counter()
     sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)

@@ -24,7 +24,6 @@ PING_SECONDS = 5.0  # each; it is asked again while it may be reconnecting
 # So long a message may head the queue while nobody works; a free worker takes it within a second.
 PATIENCE_SECONDS = 15.0
 _POLL_SECONDS = 0.5
-_STEPS = {step.queue: step for step in states.STEPS}
 
 
 def main() -> int:
@@ -33,11 +32,11 @@ def main() -> int:
     Then 1 stands for a worker that was asked to end, ``HUNG_STATUS`` for one that does not answer.
     """
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
-    parser.add_argument("queue", choices=_STEPS)
+    parser.add_argument("queue", choices=states.STEP_OF_QUEUE)
     parser.add_argument("--ping-seconds", type=float, default=PING_SECONDS)
     parser.add_argument("--patience-seconds", type=float, default=PATIENCE_SECONDS)
     given = parser.parse_args()
-    step = _STEPS[given.queue]
+    step = states.STEP_OF_QUEUE[given.queue]
     worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
         if not _answers(worker, given.ping_seconds):

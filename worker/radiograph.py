@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 import numpy.typing as npt
 
-from db.errors import DISK_IS_FULL, OutageError, TransientError
+from db.errors import TransientError
 
 
 class LostRadiographError(TransientError):
@@ -38,17 +38,12 @@ def save(radiograph: npt.NDArray[np.uint16], path: Path, incoming: Path) -> str:
 
     Raises
     ------
-    OutageError
-        When the disk is full; nothing is left behind.
+    OSError
+        When the disk is full or fails; nothing is left behind.
     """
     buffer = BytesIO()
     np.save(buffer, radiograph, allow_pickle=False)
-    try:
-        _write(buffer.getbuffer(), path, incoming)
-    except OSError as error:
-        if error.errno in DISK_IS_FULL:
-            raise OutageError("the disk is full: make room in CARPUS_STORE") from error
-        raise
+    _write(buffer.getbuffer(), path, incoming)
     return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 
@@ -71,6 +66,8 @@ def load(path: Path, sha256: str) -> npt.NDArray[np.uint16]:
     ------
     LostRadiographError
         When the file is missing or another: the stored object has to be read again.
+    OSError
+        When it cannot be read from disk.
     """
     try:
         content = path.read_bytes()

@@ -24,9 +24,8 @@ from db.errors import TransientError
 from db.session import engine, transaction
 from db.states import Claim, LapsedClaimError
 from worker import settings
-from worker.steps import put_back
+from worker.steps import put_back, took_too_long
 
-_STEPS = {step.queue: step for step in states.STEPS}  # a task has its queue's name
 _SIGNAL = re.compile(r"\((SIG[A-Z0-9]+)\)")  # billiard.common.human_status
 _ENDS = {"SIGKILL": "was killed (SIGKILL), mostly by the system for want of memory", None: "ended by itself"}
 _SLACK_SECONDS = 1.0  # between reading our clock and the database's
@@ -51,8 +50,7 @@ class AnsweredFor(Request):  # type: ignore[misc]  # Celery has no types
         """Put the radiograph back whose process had to be ended for time."""
         super().on_timeout(soft, timeout)
         if not soft:
-            reason = f"the {self.name} took longer than CARPUS_READ_SECONDS allows, and its process was ended"
-            _answer(self, lambda claim: put_back(claim, reason))
+            _answer(self, lambda claim: put_back(claim, f"{took_too_long(claim.step)}, and its process was ended"))
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """Put the radiograph back whose process died."""
@@ -102,7 +100,7 @@ def _end() -> None:
 
 def _answer(request: AnsweredFor, write: Callable[[Claim], None]) -> None:
     """Write how a task ended that cannot do it itself; where that is not possible its claim lapses."""
-    step, (radiograph_id, *_) = _STEPS[request.name], request.args
+    step, (radiograph_id, *_) = states.STEP_OF_QUEUE[request.name], request.args
     lease_seconds = settings.worker().lease_seconds(step)
     with bound_contextvars(radiograph_id=radiograph_id, step=step.queue):
         try:

@@ -18,6 +18,7 @@ from worker.app import enqueue
 from worker.limits import Limits
 from worker.read import read
 from worker.settings import worker
+from worker.store_outage import told_apart
 
 logger = log.get(__name__)
 
@@ -34,16 +35,19 @@ def standardise(claim: Claim) -> None:
     ------
     RejectedRadiographError
         When the object cannot be read as a radiograph.
+    OutageError
+        When the store or the database is away, or the disk full.
     TransientError
-        When the store or the database is away.
+        When the store is there, but not this object.
     LapsedClaimError
         When the radiograph has gone on without this worker.
     """
     store, row = settings.shared().store, claim.radiograph
     started = perf_counter()
-    pixels = read(store / row.object_path, _limits())
     path = row.standard_file
-    sha256 = standard.save(pixels, store / path, store / "incoming")
+    with told_apart(store):
+        pixels = read(store / row.object_path, _limits())
+        sha256 = standard.save(pixels, store / path, store / "incoming")
     fault.point("read_saved")
     read_ms = (perf_counter() - started) * 1000
     columns = {"standard_path": path, "standard_sha256": sha256, "read_ms": read_ms, "reads": Radiograph.reads + 1}

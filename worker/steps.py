@@ -116,11 +116,16 @@ def _reason(error: Exception, step: Step) -> str:
         case TransientError():
             return str(error)
         case SoftTimeLimitExceeded():
-            return f"the {step.queue} took longer than CARPUS_READ_SECONDS allows"
+            return took_too_long(step)
         case MemoryError():
             return f"the {step.queue} needed more memory than CARPUS_READ_MEMORY_BYTES allows"
         case _:
             return f"{type(error).__name__} in the {step.queue}; see the worker's log"
+
+
+def took_too_long(step: Step) -> str:
+    """Return the reason of what was ended for time."""
+    return f"the {step.queue} took longer than CARPUS_READ_SECONDS allows"
 
 
 def _answer(claim: Claim, write: Callable[[], None]) -> None:

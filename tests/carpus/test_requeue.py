@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from carpus import embedded, ports
 from carpus.__main__ import app
-from db import states
+from db import overdue, states
 from db.session import transaction
 from db.states import READ
 from db.tables import Radiograph
@@ -48,7 +48,7 @@ def test_what_ended_for_want_of_a_cure_begins_anew(
     assert (row.state, row.attempts, row.reads, row.ended_at) == (State.RECEIVED, 0, 0, None)
     assert row.state_reason == "the disk was full"  # until it is known better
     with transaction() as session:
-        assert states.take_overdue(session, READ, limit=1) == [radiograph_id]  # the sweep's at once
+        assert overdue.take_overdue(session, READ, limit=1) == [radiograph_id]  # the sweep's at once
     with transaction() as session:
         assert states.claim(session, radiograph_id, READ, 60) is not None
 

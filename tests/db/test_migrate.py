@@ -6,9 +6,11 @@ from sqlalchemy import inspect, text
 
 from db import migrate, views
 from db.errors import PermanentError
-from db.session import engine
+from db.session import engine, transaction
 from db.tables import Base
+from db.vocabulary import State
 from tests.conftest import CarpusEnvironment
+from tests.rows import add_radiograph
 
 
 def _views() -> set[str]:
@@ -32,6 +34,18 @@ def test_going_down_and_up_again_leaves_the_same_tables_and_views(carpus_env: Ca
     migrate.check()
     assert _views() == set(views.definitions())
     assert set(inspect(engine()).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+
+
+@pytest.mark.parametrize("column", ["committed_at", "purged_at"])
+def test_nothing_in_custody_or_purged_is_forgotten_by_going_down(carpus_env: CarpusEnvironment, column: str) -> None:
+    with transaction() as session:
+        ended = {"state": State.COMPLETED, "due_at": None, "ended_at": text("now()")}
+        add_radiograph(session, **ended, **{column: text("now()")})
+    with pytest.raises(PermanentError, match=r"^1 radiographs are committed or purged"):
+        migrate.downgrade("base")
+    migrate.check()
+    with transaction() as session:
+        assert session.scalar(text(f"SELECT {column} IS NOT NULL FROM radiograph"))
 
 
 def test_a_view_whose_file_changed_is_replaced_and_others_are_left(

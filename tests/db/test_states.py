@@ -1,9 +1,12 @@
 """Each transition of a radiograph, and what keeps two workers from doing the same one."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import text, update
 
-from db import states
+from db import overdue, states
+from db.requeue import requeue
 from db.session import transaction
 from db.states import ASSESS, READ, Claim, LapsedClaimError
 from db.tables import Radiograph
@@ -79,6 +82,37 @@ def test_a_lapsed_claim_is_taken_over_and_its_first_holder_can_write_nothing() -
     assert _row(radiograph_id).read_ms == 2.0
 
 
+def _give_back(held: Claim) -> None:
+    with transaction() as session:
+        states.give_back(session, held)
+
+
+def _begin_again(held: Claim) -> None:
+    with transaction() as session:
+        states.reject(session, held, "two frames")
+    with transaction() as session:
+        assert requeue(session, held.radiograph.id) is None
+
+
+@pytest.mark.parametrize("ended", [_give_back, _begin_again])
+def test_a_late_worker_ends_no_later_claim_of_the_same_attempt(ended: Callable[[Claim], None]) -> None:
+    radiograph_id = _new()
+    first = _claimed(radiograph_id)
+    ended(first)
+    second = _claimed(radiograph_id)
+    assert (first.attempt, second.attempt) == (1, 1)
+    for late in (
+        lambda session: states.finish(session, first),
+        lambda session: states.retry_later(session, first, "the disk is away", 0),
+        lambda session: states.give_back(session, first),
+    ):
+        with pytest.raises(LapsedClaimError), transaction() as session:
+            late(session)
+    assert _row(radiograph_id).state == State.READING
+    with transaction() as session:
+        states.finish(session, second)
+
+
 def test_a_claim_given_back_waits_at_once_as_if_it_had_never_been() -> None:
     radiograph_id = _new(due_at=text("now() + interval '1 hour'"))
     held = _claimed(radiograph_id)
@@ -87,7 +121,7 @@ def test_a_claim_given_back_waits_at_once_as_if_it_had_never_been() -> None:
     row = _row(radiograph_id)
     assert (row.state, row.attempts) == (State.RECEIVED, 0)
     with transaction() as session:
-        assert states.take_overdue(session, READ, limit=1) == [radiograph_id]
+        assert overdue.take_overdue(session, READ, limit=1) == [radiograph_id]
 
 
 def test_a_claim_is_a_tasks_only_if_it_was_taken_since_the_task_began() -> None:
@@ -97,7 +131,7 @@ def test_a_claim_is_a_tasks_only_if_it_was_taken_since_the_task_began() -> None:
     assert _claim_of_task(radiograph_id, age_seconds=0) is None
     found = _claim_of_task(radiograph_id, age_seconds=1)
     assert found is not None
-    assert (found.radiograph.id, found.attempt) == (radiograph_id, claimed.attempt)
+    assert (found.radiograph.id, found.token) == (radiograph_id, claimed.token)
     with transaction() as session:
         assert states.claim_of_task(session, radiograph_id, ASSESS, LEASE_SECONDS, 1) is None
 
@@ -126,47 +160,6 @@ def test_the_third_attempt_is_the_last() -> None:
     row = _row(radiograph_id)
     assert (row.attempts, row.state_reason) == (3, "the disk is away")
     assert _claim(radiograph_id) is None
-
-
-def test_a_silent_worker_costs_an_attempt_and_the_third_one_fails_it() -> None:
-    radiograph_id = _new()
-    for _ in range(3):
-        _claimed(radiograph_id)
-        _let_time_pass(radiograph_id)
-        with transaction() as session:
-            assert states.expire_claims(session, READ) == 1
-    row = _row(radiograph_id)
-    assert row.state == State.FAILED
-    assert row.state_reason == "the read worker died or hung on it; attempts allowed: 3"
-
-
-def test_a_claim_that_still_holds_is_not_expired() -> None:
-    _claimed(_new())
-    with transaction() as session:
-        assert states.expire_claims(session, READ) == 0
-
-
-def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
-    overdue, fresh = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    _let_time_pass(overdue)
-    with transaction() as session:
-        session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=states.in_seconds(30)))
-    with transaction() as session:
-        assert states.waiting_count(session, READ) == 2
-        assert states.take_overdue(session, READ, limit=10) == [overdue]
-    with transaction() as session:
-        assert states.take_overdue(session, READ, limit=10) == []
-
-
-def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() -> None:
-    later, sooner = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    with transaction() as session:
-        for radiograph_id, seconds in ((later, -5), (sooner, -50)):
-            session.execute(
-                update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=states.in_seconds(seconds))
-            )
-    with transaction() as session:
-        assert states.take_overdue(session, READ, limit=1) == [sooner]
 
 
 def test_the_time_a_radiograph_waited_is_told_with_the_claim() -> None:

@@ -174,6 +174,23 @@ def test_a_batch_that_cannot_be_removed_does_not_keep_the_next_from_being_purged
     assert [keeping.purge_some() for _ in range(2)] == [2, 0]  # from the beginning again
 
 
+@pytest.mark.parametrize(("ahead_seconds", "is_held"), [(7200.0, True), (600.0, False), (-7200.0, False)])
+def test_a_clock_set_ahead_holds_purging_back_for_a_day(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch, ahead_seconds: float, is_held: bool
+) -> None:
+    database_seconds, running_seconds = retention._database_seconds, retention._running_seconds
+    jumped = passed = 0.0
+    monkeypatch.setattr(retention, "_database_seconds", lambda: database_seconds() + jumped + passed)
+    monkeypatch.setattr(retention, "_running_seconds", lambda: running_seconds() + passed)
+    keeping = Retention(carpus_env.store, DAYS)
+    assert keeping.purge_some() == 0
+    kept(carpus_env.store)
+    jumped = ahead_seconds
+    assert [keeping.purge_some(), keeping.purge_some()] == ([0, 0] if is_held else [1, 0])
+    passed = 86_401
+    assert keeping.purge_some() == is_held
+
+
 def aged(listener: Running) -> None:
     """Let everything have ended long ago, as if it had been assessed, and sweep."""
     with transaction() as session:

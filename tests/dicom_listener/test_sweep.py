@@ -77,6 +77,20 @@ def test_a_claim_that_lapsed_waits_again(listener: Running, carpus_env: CarpusEn
     assert [row.state for row in rows()] == [State.RECEIVED]
 
 
+def test_what_waits_beyond_the_attempts_allowed_is_ended(listener: Running) -> None:
+    listener.send(hand_radiograph())
+    registered(1)
+    with transaction() as session:
+        session.execute(text("UPDATE radiograph SET attempts = 3"))
+    poll(lambda: swept(listener), lambda seen: seen == [State.FAILED])
+
+
+def swept(listener: Running) -> list[str]:
+    """Sweep, unless the listener's own first sweep is still under way, and return the states."""
+    listener.listener.sweep.sweep()
+    return [row.state for row in rows()]
+
+
 def sweep_when_overdue(listener: Running) -> None:
     with transaction() as session:
         session.execute(text("UPDATE radiograph SET due_at = now() - interval '1 s'"))

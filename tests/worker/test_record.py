@@ -94,7 +94,7 @@ def test_estimates_are_clipped_to_what_a_bone_age_can_be() -> None:
 def test_a_worker_whose_claim_lapsed_writes_no_assessment() -> None:
     claim = _claimed(patient_sex="F")
     with transaction() as session:
-        session.execute(update(Radiograph).values(attempts=2))
+        session.execute(update(Radiograph).values(claims=2))
     with pytest.raises(LapsedClaimError):
         _record(claim, _active(), 90.0, 90.0, 95.0)
     assert _assessments() == []

@@ -17,7 +17,7 @@ from worker.standardise import standardise
 from worker.steps import perform
 
 PURGE = "UPDATE radiograph SET purged_at = now(), ended_at = now(), due_at = NULL, state = 'FAILED'"
-LAPSE = "UPDATE radiograph SET attempts = 2"
+LAPSE = "UPDATE radiograph SET claims = 2"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 
-from db import states
+from db import overdue, states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.states import ASSESS, READ, Claim
@@ -104,7 +104,7 @@ def test_a_worker_whose_claim_lapsed_writes_nothing(carpus_env: CarpusEnvironmen
 
     def work(_: Claim) -> None:
         with transaction() as session:
-            states.expire_claims(session, READ)
+            overdue.expire_claims(session, READ)
         raise error
 
     perform(READ, radiograph_id, 1e-6, work)

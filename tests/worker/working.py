@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from carpus import child
 from carpus.processes import COMMANDS
-from db import states
+from db import overdue, states
 from db.session import transaction
 from db.tables import Radiograph
 from worker.app import enqueue
@@ -76,8 +76,8 @@ def sweep_until(is_so: Callable[[dict[str, Radiograph]], bool]) -> dict[str, Rad
     def swept() -> bool:
         for step in states.STEPS:
             with transaction() as session:
-                overdue = states.take_overdue(session, step, limit=100)
-            for radiograph_id in overdue:
+                ids = overdue.take_overdue(session, step, limit=100)
+            for radiograph_id in ids:
                 enqueue(step.queue, radiograph_id)
         return is_so(rows())
 

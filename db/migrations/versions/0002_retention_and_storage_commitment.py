@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from db.errors import PermanentError
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -98,7 +100,22 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back to the revision before."""
+    """Go back to the revision before; not while it would be forgotten what is in custody here, or was purged.
+
+    A commitment is a promise to a sender that may have deleted its copy since, and a row whose object is purged would
+    seem to have it.
+
+    Raises
+    ------
+    PermanentError
+        When any radiograph is committed or purged.
+    """
+    kept = sa.text("SELECT count(*) FROM radiograph WHERE committed_at IS NOT NULL OR purged_at IS NOT NULL")
+    if count := op.get_bind().scalar(kept):
+        raise PermanentError(
+            f"{count} radiographs are committed or purged, which revision 0001 cannot tell; stay at 0002, or restore a "
+            "backup from before it"
+        )
     op.drop_index(op.f("ix_radiograph_ended_at"), table_name="radiograph")
     op.drop_constraint(op.f("ck_radiograph_purged_has_ended"), "radiograph")
     op.drop_constraint(op.f("ck_radiograph_committed_is_kept"), "radiograph")
