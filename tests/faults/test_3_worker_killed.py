@@ -65,6 +65,7 @@ def test_a_worker_hangs(plant: Plant) -> None:
     """By SIGSTOP at a point where it holds a claim; that it is alive must not deceive the supervisor."""
     with plant.trial("330", "assess worker hangs (SIGSTOP), found by its health check") as trial:
         for _ in range(plant.rounds(short=1, long=2)):
+            plant.pause(60)  # till it has been found well once; before, it may be loading its model for three minutes
             plant.arm("assess_predicted", "SIGSTOP")
             with trial.sending(4):
                 plant.wait_until(lambda: plant.was_hit("assess_predicted"), "the worker came to its prediction")
