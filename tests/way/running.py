@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
@@ -45,6 +45,11 @@ class Way:
     """A running stack, used from outside only: DICOM in, SQL out."""
 
     stack: Stack
+    _stopped: set[str] = field(default_factory=set)  # on purpose, so that the supervisor is not asked meanwhile
+
+    def _look_after(self) -> None:
+        if not self._stopped:
+            self.stack.look_after()
 
     def send(self, datasets: Sequence[Dataset]) -> list[int]:
         """Send objects over one association and return the statuses that the listener promised."""
@@ -66,7 +71,7 @@ class Way:
         """Wait until every object has reached an end state and return their rows in the same order."""
         deadline = time.monotonic() + seconds
         while True:
-            self.stack.look_after()
+            self._look_after()
             rows = self.radiographs(datasets)
             states = [row["state"] for row in rows]
             if len(rows) == len(datasets) and all(row["ended_at"] for row in rows):
@@ -81,16 +86,18 @@ class Way:
         while not is_so():
             if time.monotonic() > deadline:
                 pytest.fail(f"not within {DEADLINE_SECONDS} s: {what}")
-            self.stack.look_after()
+            self._look_after()
             time.sleep(POLL_SECONDS)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """Stop a process in an orderly way, and start it again after the block."""
         process = self.stack.processes[name]
+        self._stopped.add(name)
         process.stop()
         yield
         process.start()
+        self._stopped.remove(name)
 
     def results(self, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
         """Return what the view `result` says of the objects, in the same order."""
