@@ -79,7 +79,7 @@ class Trial:
 
     def recover(self) -> None:
         """Wait until all that was promised has ended; note how long after the fault's end that was."""
-        self.plant.wait_until(lambda: self.plant.stack.postgres.is_alive, "PostgreSQL is started again")
+        self.plant.wait_until(self.plant.has_a_database, "PostgreSQL is started again")
         with self.plant.database() as connection:
             self.plant.wait_until(
                 lambda: self.ledger.unfinished(connection) == 0,
@@ -254,6 +254,14 @@ class Plant:
                 "SELECT id FROM radiograph WHERE sop_instance_uid = ANY(%s)", [ledger.uids()]
             ).fetchall()
         return [row[0] for row in rows]
+
+    def has_a_database(self) -> bool:
+        """Whether the database answers."""
+        try:
+            self.database().close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def states(self) -> object:
         """Return what is not at an end, for a message."""
