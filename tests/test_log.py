@@ -51,7 +51,8 @@ def test_what_pydicom_warns_of_is_not_logged(lines: Lines) -> None:
 
 def test_what_pynetdicom_quotes_is_not_logged(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     log.configure("listener")
-    monkeypatch.setattr(logging.getLogger("pynetdicom"), "propagate", True)  # a listener takes its records itself
+    for name, value in (("propagate", True), ("handlers", [])):  # a listener takes its records itself
+        monkeypatch.setattr(logging.getLogger("pynetdicom"), name, value)
     events = logging.getLogger("pynetdicom.association")
     events.error("No service class available for the SOP Class UID 'DOE^JANE' or 'DOE'S', please see its manual")
     events.error('Value "%s" is unknown', "DOE^JANE")
