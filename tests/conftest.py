@@ -95,6 +95,8 @@ def carpus_env(
 
 def forget_process_state() -> None:
     """Forget what a process reads once: settings, connections."""
+    from kombu import pools
+
     from worker import settings as worker_settings
     from worker.app import app
 
@@ -103,3 +105,6 @@ def forget_process_state() -> None:
     for cached in (engine, settings.shared, worker_settings.worker):
         cached.cache_clear()
     app.close()
+    pools.reset()  # they keep connections, maybe to a server that was stopped
+    for keeper in ("amqp", "control"):
+        app.__dict__.pop(keeper, None)

@@ -26,7 +26,7 @@ POINTS = {
 }
 
 
-@pytest.mark.parametrize("point", some(POINTS, in_short=["before_report"]))
+@pytest.mark.parametrize("point", some(POINTS, in_short=["before_commitment_answer"]))
 def test_the_listener_is_killed_in_a_commitment_before(plant: Plant, point: str) -> None:
     requester = Requester(plant.stack.ports.listener)
     recoveries, rounds, promised, reported = [], plant.rounds(1, 5), set[str](), set[str]()

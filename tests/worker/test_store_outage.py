@@ -15,7 +15,7 @@ from db.session import transaction
 from db.states import ASSESS, READ
 from db.tables import Radiograph
 from db.vocabulary import State
-from tests.conftest import CarpusEnvironment
+from tests.conftest import CarpusEnvironment, forget_process_state
 from tests.objects import as_file, hand_radiograph
 from tests.rows import DIGEST, add_radiograph
 from worker import radiograph, store_outage, stored_object
@@ -29,8 +29,10 @@ OBJECT = "objects/00/hand.dcm"
 
 
 @pytest.fixture
-def stored(carpus_env: CarpusEnvironment) -> Path:
+def stored(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the store with one object in it."""
+    monkeypatch.setenv("CARPUS_REPUBLISH_SECONDS", "30")  # a running stack of other tests may have set it
+    forget_process_state()
     (carpus_env.store / OBJECT).parent.mkdir(parents=True)
     as_file(hand_radiograph(), carpus_env.store / OBJECT)
     return carpus_env.store
