@@ -5,64 +5,35 @@ from sqlalchemy import text, update
 
 from db import overdue, settings, states
 from db.session import transaction
-from db.states import READ, Claim
+from db.states import READ
 from db.tables import Radiograph
 from db.vocabulary import State
-from tests.rows import add_radiograph
+from tests.db.claiming import LEASE_SECONDS, claim_of, let_time_pass, new_row, row_of, try_claim
 
 pytestmark = pytest.mark.usefixtures("carpus_env")
-LEASE_SECONDS = 60.0
-
-
-def _new(**columns: object) -> int:
-    with transaction() as session:
-        return add_radiograph(session, **columns)
-
-
-def _claim(radiograph_id: int, step: states.Step = READ) -> Claim | None:
-    with transaction() as session:
-        return states.claim(session, radiograph_id, step, LEASE_SECONDS)
-
-
-def _claimed(radiograph_id: int, step: states.Step = READ) -> Claim:
-    claim = _claim(radiograph_id, step)
-    assert claim is not None
-    return claim
-
-
-def _row(radiograph_id: int) -> Radiograph:
-    with transaction() as session:
-        return session.get_one(Radiograph, radiograph_id)
-
-
-def _let_time_pass(radiograph_id: int) -> None:
-    with transaction() as session:
-        session.execute(
-            update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=text("now() - interval '1 second'"))
-        )
 
 
 def test_a_silent_worker_costs_an_attempt_and_the_third_one_fails_it() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     for _ in range(3):
-        _claimed(radiograph_id)
-        _let_time_pass(radiograph_id)
+        claim_of(radiograph_id)
+        let_time_pass(radiograph_id)
         with transaction() as session:
             assert overdue.expire_claims(session, READ) == 1
-    row = _row(radiograph_id)
+    row = row_of(radiograph_id)
     assert row.state == State.FAILED
     assert row.state_reason == "the read worker died or hung on it; attempts allowed: 3"
 
 
 def test_a_claim_that_still_holds_is_not_expired() -> None:
-    _claimed(_new())
+    claim_of(new_row())
     with transaction() as session:
         assert overdue.expire_claims(session, READ) == 0
 
 
 def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
-    due, fresh = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    _let_time_pass(due)
+    due, fresh = new_row(sop_instance_uid="1.1"), new_row(sop_instance_uid="1.2")
+    let_time_pass(due)
     with transaction() as session:
         session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=states.in_seconds(30)))
     with transaction() as session:
@@ -73,7 +44,7 @@ def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
 
 
 def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() -> None:
-    later, sooner = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    later, sooner = new_row(sop_instance_uid="1.1"), new_row(sop_instance_uid="1.2")
     with transaction() as session:
         for radiograph_id, seconds in ((later, -5), (sooner, -50)):
             session.execute(
@@ -86,21 +57,21 @@ def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() ->
 def test_what_waits_with_more_attempts_used_than_are_allowed_now_ends_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    twice, once = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
+    twice, once = new_row(sop_instance_uid="1.1"), new_row(sop_instance_uid="1.2")
     for radiograph_id in (twice, twice, once):
         with transaction() as session:
-            states.retry_later(session, _claimed(radiograph_id), "the disk is away", 0)
+            states.retry_later(session, claim_of(radiograph_id), "the disk is away", 0)
     monkeypatch.setenv("CARPUS_ATTEMPTS", "2")
     settings.shared.cache_clear()
-    assert _claim(twice) is None
+    assert try_claim(twice) is None
     with transaction() as session:
         assert [overdue.end_used_up(session, step) for step in states.STEPS] == [1, 0]
-    row = _row(twice)
+    row = row_of(twice)
     assert (row.state, row.due_at, row.ended_at is None) == (State.FAILED, None, False)
     assert row.state_reason == (
         "its attempts are used up: CARPUS_ATTEMPTS allows 2 now; the last one failed: the disk is away"
     )
-    assert _claim(once) is not None
+    assert try_claim(once) is not None
 
 
 def _set_clock_back(seconds: float) -> None:
@@ -127,13 +98,13 @@ JUMPS_SECONDS = pytest.mark.parametrize("jump_seconds", [10.0, 100.0, 3600.0])
 
 @JUMPS_SECONDS
 def test_a_clock_set_back_prolongs_no_claim_and_no_wait_however_many_sweeps_look(jump_seconds: float) -> None:
-    claimed, waiting = _new(sop_instance_uid="1.1"), _new(sop_instance_uid="1.2")
-    _claimed(claimed)
+    claimed, waiting = new_row(sop_instance_uid="1.1"), new_row(sop_instance_uid="1.2")
+    claim_of(claimed)
     with transaction() as session:
-        states.retry_later(session, _claimed(waiting), "the disk is away", 20)
+        states.retry_later(session, claim_of(waiting), "the disk is away", 20)
     _set_clock_back(jump_seconds)
-    after = _new(sop_instance_uid="1.3")
-    _claimed(after)
+    after = new_row(sop_instance_uid="1.3")
+    claim_of(after)
     assert [_mended(), _mended()] == [2, 0]
     for radiograph_id, seconds in ((claimed, LEASE_SECONDS), (waiting, 20), (after, LEASE_SECONDS)):
         assert seconds - 5 < _due_in_seconds(radiograph_id) <= seconds, radiograph_id
@@ -141,8 +112,8 @@ def test_a_clock_set_back_prolongs_no_claim_and_no_wait_however_many_sweeps_look
 
 @JUMPS_SECONDS
 def test_what_was_made_due_long_before_the_jump_ends_within_the_time_it_was_given(jump_seconds: float) -> None:
-    radiograph_id = _new()
-    _claimed(radiograph_id)
+    radiograph_id = new_row()
+    claim_of(radiograph_id)
     _set_clock_back(-50)  # 50 s pass
     _set_clock_back(jump_seconds)
     _mended()
@@ -151,12 +122,12 @@ def test_what_was_made_due_long_before_the_jump_ends_within_the_time_it_was_give
 
 @pytest.mark.parametrize("columns", [{}, {"due_at": text("now() + interval '1 day'")}])
 def test_with_a_steady_clock_nothing_is_mended(columns: dict[str, object]) -> None:
-    _claimed(_new(**columns))
-    _new(sop_instance_uid="1.2", **columns)
+    claim_of(new_row(**columns))
+    new_row(sop_instance_uid="1.2", **columns)
     assert _mended() == 0
 
 
 def test_a_claim_after_the_clock_was_set_back_has_waited_no_negative_time() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     _set_clock_back(3600)
-    assert _claimed(radiograph_id).waited_ms == 0
+    assert claim_of(radiograph_id).waited_ms == 0

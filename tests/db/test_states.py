@@ -3,83 +3,53 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import text
 
 from db import overdue, states
 from db.requeue import requeue
 from db.session import transaction
 from db.states import ASSESS, READ, Claim, LapsedClaimError
-from db.tables import Radiograph
 from db.vocabulary import State
-from tests.rows import add_radiograph
+from tests.db.claiming import LEASE_SECONDS, claim_of, let_time_pass, new_row, row_of, try_claim
 
 pytestmark = pytest.mark.usefixtures("carpus_env")
-LEASE_SECONDS = 60.0
-
-
-def _new(**columns: object) -> int:
-    with transaction() as session:
-        return add_radiograph(session, **columns)
-
-
-def _claim(radiograph_id: int, step: states.Step = READ) -> Claim | None:
-    with transaction() as session:
-        return states.claim(session, radiograph_id, step, LEASE_SECONDS)
-
-
-def _claimed(radiograph_id: int, step: states.Step = READ) -> Claim:
-    claim = _claim(radiograph_id, step)
-    assert claim is not None
-    return claim
-
-
-def _row(radiograph_id: int) -> Radiograph:
-    with transaction() as session:
-        return session.get_one(Radiograph, radiograph_id)
-
-
-def _let_time_pass(radiograph_id: int) -> None:
-    with transaction() as session:
-        session.execute(
-            update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=text("now() - interval '1 second'"))
-        )
 
 
 def test_a_radiograph_goes_the_whole_way() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     with transaction() as session:
-        states.finish(session, _claimed(radiograph_id), read_ms=12.0)
-    row = _row(radiograph_id)
+        states.finish(session, claim_of(radiograph_id), read_ms=12.0)
+    row = row_of(radiograph_id)
     assert (row.state, row.attempts, row.read_ms) == (State.READ, 0, 12.0)
     with transaction() as session:
-        states.finish(session, _claimed(radiograph_id, ASSESS))
-    row = _row(radiograph_id)
+        states.finish(session, claim_of(radiograph_id, ASSESS))
+    row = row_of(radiograph_id)
     assert row.state == State.COMPLETED
     assert row.due_at is None
     assert row.ended_at is not None
 
 
 def test_only_one_worker_gets_a_radiograph() -> None:
-    radiograph_id = _new()
-    assert _claim(radiograph_id) is not None
-    assert _claim(radiograph_id) is None
+    radiograph_id = new_row()
+    assert try_claim(radiograph_id) is not None
+    assert try_claim(radiograph_id) is None
 
 
 def test_a_radiograph_is_not_assessed_before_it_is_read() -> None:
-    assert _claim(_new(), ASSESS) is None
+    assert try_claim(new_row(), ASSESS) is None
 
 
 def test_a_lapsed_claim_is_taken_over_and_its_first_holder_can_write_nothing() -> None:
-    radiograph_id = _new()
-    first = _claimed(radiograph_id)
-    _let_time_pass(radiograph_id)
-    second = _claimed(radiograph_id)
+    radiograph_id = new_row()
+    first = claim_of(radiograph_id)
+    let_time_pass(radiograph_id)
+    second = claim_of(radiograph_id)
     assert (first.attempt, second.attempt) == (1, 2)
     with pytest.raises(LapsedClaimError), transaction() as session:
         states.finish(session, first, read_ms=1.0)
     with transaction() as session:
         states.finish(session, second, read_ms=2.0)
-    assert _row(radiograph_id).read_ms == 2.0
+    assert row_of(radiograph_id).read_ms == 2.0
 
 
 def _give_back(held: Claim) -> None:
@@ -96,10 +66,10 @@ def _begin_again(held: Claim) -> None:
 
 @pytest.mark.parametrize("ended", [_give_back, _begin_again])
 def test_a_late_worker_ends_no_later_claim_of_the_same_attempt(ended: Callable[[Claim], None]) -> None:
-    radiograph_id = _new()
-    first = _claimed(radiograph_id)
+    radiograph_id = new_row()
+    first = claim_of(radiograph_id)
     ended(first)
-    second = _claimed(radiograph_id)
+    second = claim_of(radiograph_id)
     assert (first.attempt, second.attempt) == (1, 1)
     for late in (
         lambda session: states.finish(session, first),
@@ -108,26 +78,26 @@ def test_a_late_worker_ends_no_later_claim_of_the_same_attempt(ended: Callable[[
     ):
         with pytest.raises(LapsedClaimError), transaction() as session:
             late(session)
-    assert _row(radiograph_id).state == State.READING
+    assert row_of(radiograph_id).state == State.READING
     with transaction() as session:
         states.finish(session, second)
 
 
 def test_a_claim_given_back_waits_at_once_as_if_it_had_never_been() -> None:
-    radiograph_id = _new(due_at=text("now() + interval '1 hour'"))
-    held = _claimed(radiograph_id)
+    radiograph_id = new_row(due_at=text("now() + interval '1 hour'"))
+    held = claim_of(radiograph_id)
     with transaction() as session:
         states.give_back(session, held)
-    row = _row(radiograph_id)
+    row = row_of(radiograph_id)
     assert (row.state, row.attempts) == (State.RECEIVED, 0)
     with transaction() as session:
         assert overdue.take_overdue(session, READ, limit=1) == [radiograph_id]
 
 
 def test_a_claim_is_a_tasks_only_if_it_was_taken_since_the_task_began() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     assert _claim_of_task(radiograph_id, age_seconds=1) is None
-    claimed = _claimed(radiograph_id)
+    claimed = claim_of(radiograph_id)
     assert _claim_of_task(radiograph_id, age_seconds=0) is None
     found = _claim_of_task(radiograph_id, age_seconds=1)
     assert found is not None
@@ -142,26 +112,26 @@ def _claim_of_task(radiograph_id: int, age_seconds: float) -> Claim | None:
 
 
 def test_a_permanent_reason_ends_it_at_once() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     with transaction() as session:
-        states.reject(session, _claimed(radiograph_id), "no pixel data")
-    row = _row(radiograph_id)
+        states.reject(session, claim_of(radiograph_id), "no pixel data")
+    row = row_of(radiograph_id)
     assert (row.state, row.state_reason) == (State.REJECTED, "no pixel data")
-    assert _claim(radiograph_id) is None
+    assert try_claim(radiograph_id) is None
 
 
 def test_the_third_attempt_is_the_last() -> None:
-    radiograph_id = _new()
+    radiograph_id = new_row()
     seen = []
     for _ in range(3):
         with transaction() as session:
-            seen.append(states.retry_later(session, _claimed(radiograph_id), "the disk is away", 0))
+            seen.append(states.retry_later(session, claim_of(radiograph_id), "the disk is away", 0))
     assert seen == [State.RECEIVED, State.RECEIVED, State.FAILED]
-    row = _row(radiograph_id)
+    row = row_of(radiograph_id)
     assert (row.attempts, row.state_reason) == (3, "the disk is away")
-    assert _claim(radiograph_id) is None
+    assert try_claim(radiograph_id) is None
 
 
 def test_the_time_a_radiograph_waited_is_told_with_the_claim() -> None:
-    radiograph_id = _new(waiting_since=text("now() - interval '2 seconds'"))
-    assert 2000 <= _claimed(radiograph_id).waited_ms < 60_000
+    radiograph_id = new_row(waiting_since=text("now() - interval '2 seconds'"))
+    assert 2000 <= claim_of(radiograph_id).waited_ms < 60_000
