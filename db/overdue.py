@@ -10,7 +10,8 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db import settings
-from db.states import Step, due_in
+from db.clock import due_in
+from db.steps import Step
 from db.tables import Radiograph
 from db.vocabulary import State
 

@@ -6,7 +6,8 @@ For ``carpus requeue``, inside its transaction. All other transitions are :mod:`
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from db.states import WAITING, due_in
+from db.clock import due_in
+from db.states import WAITING
 from db.tables import Radiograph
 from db.vocabulary import State
 

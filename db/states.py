@@ -8,33 +8,18 @@ its worker.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db import settings
+from db.clock import due_in, in_seconds
 from db.errors import CarpusError
+from db.steps import Step
 from db.tables import Radiograph
 from db.vocabulary import State
-
-
-@dataclass(frozen=True)
-class Step:
-    """One task of the way: the queue it comes by and the states it moves a radiograph through."""
-
-    queue: str
-    waiting: State
-    working: State
-    done: State
-
-
-READ = Step("read", State.RECEIVED, State.READING, State.READ)
-ASSESS = Step("assess", State.READ, State.ASSESSING, State.COMPLETED)
-STEPS = (READ, ASSESS)
-STEP_OF_QUEUE = {step.queue: step for step in STEPS}  # a task has its queue's name, too
 
 WAITING: dict[str, Any] = {"waiting_since": func.clock_timestamp()}
 _ENDED: dict[str, Any] = {"due_at": None, "ended_at": func.clock_timestamp()}
@@ -53,16 +38,6 @@ class Claim:
     token: int
     attempt: int
     waited_ms: float
-
-
-def due_in(seconds: float) -> dict[str, Any]:
-    """Return the columns that make a radiograph due in so many seconds."""
-    return {"due_at": in_seconds(seconds), "due_set_at": func.clock_timestamp()}
-
-
-def in_seconds(seconds: float) -> ColumnElement[Any]:
-    """Return the database's time in so many seconds; its clock is the only one used, so workers' may differ."""
-    return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float) -> Claim | None:
@@ -277,9 +252,3 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
         raise LapsedClaimError(
             f"radiograph {held.radiograph.id}: claim {held.token} for the {held.step.queue} had lapsed"
         )
-
-
-def is_at_work(session: Session, step: Step) -> bool:
-    """Return whether anybody holds a claim for a step that has not lapsed."""
-    held = select(Radiograph.id).where(Radiograph.state == step.working, Radiograph.due_at > func.clock_timestamp())
-    return session.scalar(held.limit(1)) is not None

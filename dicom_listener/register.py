@@ -15,7 +15,7 @@ from pydicom.dataset import FileMetaDataset
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from db import fault, log, states
+from db import clock, fault, log, steps
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
 from db.settings import SharedSettings
@@ -100,7 +100,7 @@ class Registrar:
             fault.point("before_message")
             if radiograph_id is not None and not self._broker.is_on:
                 with self._broker.tolerated():
-                    enqueue(states.READ.queue, radiograph_id)
+                    enqueue(steps.READ.queue, radiograph_id)
             self._told.discard(path)
         except TransientError:
             raise
@@ -179,7 +179,7 @@ class Registrar:
         reason = not_applicable(header, age_months, self._settings.accept_for_processing)
         if reason:
             return described | _ended(State.NOT_APPLICABLE, reason)
-        return described | {"state": State.RECEIVED, **states.due_in(self._republish_seconds)}
+        return described | {"state": State.RECEIVED, **clock.due_in(self._republish_seconds)}
 
 
 def lock_instance(session: Session, sop_instance_uid: str) -> None:

@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Row, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from db import fault, log
+from db.clock import in_seconds
 from db.session import transaction
-from db.states import in_seconds
 from db.tables import Radiograph, ReferenceRead
 from db.vocabulary import State
 from dicom_listener.register import lock_instance

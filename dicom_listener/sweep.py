@@ -9,7 +9,7 @@ import threading
 
 from sqlalchemy import func, select
 
-from db import log, overdue, states
+from db import log, overdue, steps
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
@@ -80,7 +80,7 @@ class Sweep:
                 if session.scalar(select(func.pg_try_advisory_xact_lock(*_LOCK))):
                     self._mend_due_times()
                     self._register_arrivals()
-                    for step in states.STEPS:
+                    for step in steps.STEPS:
                         self._republish(step)
                     self._retention.purge_some()
                     self._unowned.remove_some()
@@ -115,7 +115,7 @@ class Sweep:
                 return
             self._registrar.register(path)
 
-    def _republish(self, step: states.Step) -> None:
+    def _republish(self, step: steps.Step) -> None:
         """Publish as many overdue radiographs as have no message, so that a long queue does not grow by itself."""
         with transaction() as session:
             if expired := overdue.expire_claims(session, step):
@@ -131,7 +131,7 @@ class Sweep:
             if missing > 0:
                 self._publish_overdue(step, missing)
 
-    def _publish_overdue(self, step: states.Step, missing: int) -> None:
+    def _publish_overdue(self, step: steps.Step, missing: int) -> None:
         with transaction() as session:
             ids = overdue.take_overdue(session, step, missing)
         for radiograph_id in ids:

@@ -13,10 +13,10 @@ import time
 
 from kombu.exceptions import OperationalError
 
-from db import states
+from db import steps
 from db.errors import TransientError
 from db.session import transaction
-from db.states import Step
+from db.steps import Step
 from worker import hung, settings
 from worker.app import app, next_message
 
@@ -32,11 +32,11 @@ def main() -> int:
     Then 1 stands for a worker that was asked to end, ``HUNG_STATUS`` for one that does not answer.
     """
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
-    parser.add_argument("queue", choices=states.STEP_OF_QUEUE)
+    parser.add_argument("queue", choices=steps.STEP_OF_QUEUE)
     parser.add_argument("--ping-seconds", type=float, default=PING_SECONDS)
     parser.add_argument("--patience-seconds", type=float, default=PATIENCE_SECONDS)
     given = parser.parse_args()
-    step = states.STEP_OF_QUEUE[given.queue]
+    step = steps.STEP_OF_QUEUE[given.queue]
     worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
         if not _answers(worker, given.ping_seconds):
@@ -63,7 +63,7 @@ def _is_stalled(step: Step, patience_seconds: float) -> bool:
     head, deadline = next_message(step.queue), time.monotonic() + patience_seconds
     while head is not None and next_message(step.queue) == head:
         with transaction() as session:
-            if states.is_at_work(session, step):
+            if steps.is_at_work(session, step):
                 return False
         if time.monotonic() > deadline:
             return True

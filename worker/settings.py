@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from db import settings, states
+from db import settings, steps
 from db.settings import Seconds, Settings
 from worker.bundle import starter_folder
 
@@ -37,9 +37,9 @@ class WorkerSettings(Settings):
     )
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")
 
-    def lease_seconds(self, step: states.Step) -> float:
+    def lease_seconds(self, step: steps.Step) -> float:
         """Return how long a claim holds: longer than the step may take, the end of its process included."""
-        return self.read_seconds + LEASE_MARGIN_SECONDS if step is states.READ else self.assess_lease_seconds
+        return self.read_seconds + LEASE_MARGIN_SECONDS if step is steps.READ else self.assess_lease_seconds
 
 
 class FlowerSettings(Settings):

@@ -19,7 +19,7 @@ from celery.worker import state
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
-from db import log, states
+from db import log, states, steps
 from db.errors import TransientError
 from db.session import engine, transaction
 from db.states import Claim, LapsedClaimError
@@ -100,7 +100,7 @@ def _end() -> None:
 
 def _answer(request: AnsweredFor, write: Callable[[Claim], None]) -> None:
     """Write how a task ended that cannot do it itself; where that is not possible its claim lapses."""
-    step, (radiograph_id, *_) = states.STEP_OF_QUEUE[request.name], request.args
+    step, (radiograph_id, *_) = steps.STEP_OF_QUEUE[request.name], request.args
     lease_seconds = settings.worker().lease_seconds(step)
     with bound_contextvars(radiograph_id=radiograph_id, step=step.queue):
         try:

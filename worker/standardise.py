@@ -9,7 +9,7 @@ from time import perf_counter
 from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
-from db import fault, log, settings, states
+from db import fault, log, settings, states, steps
 from db.session import transaction
 from db.states import Claim, LapsedClaimError
 from db.tables import Radiograph
@@ -59,7 +59,7 @@ def standardise(claim: Claim) -> None:
         raise
     fault.point("read_written")
     try:
-        enqueue(states.ASSESS.queue, row.id)
+        enqueue(steps.ASSESS.queue, row.id)
     except OperationalError:
         logger.warning("message_not_published")  # the row waits; the sweep publishes it once Redis is back
 

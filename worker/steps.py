@@ -13,7 +13,8 @@ from db import fault, log, states
 from db.errors import OutageError, RejectedRadiographError, TransientError
 from db.session import transaction
 from db.settings import shared
-from db.states import Claim, LapsedClaimError, Step
+from db.states import Claim, LapsedClaimError
+from db.steps import Step
 from worker import settings
 from worker.radiograph import LostRadiographError
 

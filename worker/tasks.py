@@ -7,7 +7,7 @@ from billiard.process import current_process
 from celery import signals
 from celery.concurrency import get_implementation
 
-from db import log, states
+from db import log, steps
 from db.errors import CarpusError
 from db.process import die_with_parent
 from worker import settings
@@ -16,28 +16,28 @@ from worker.steps import perform
 
 # Reading meets hostile input: only processes can be ended for time or memory. Assessing shares one engine, and
 # TensorFlow must not be forked once it is loaded.
-POOLS = {states.READ.queue: {"prefork"}, states.ASSESS.queue: {"threads", "solo"}}
+POOLS = {steps.READ.queue: {"prefork"}, steps.ASSESS.queue: {"threads", "solo"}}
 
 
-@app.task(name=states.READ.queue, Request="worker.stand_in:AnsweredFor")
+@app.task(name=steps.READ.queue, Request="worker.stand_in:AnsweredFor")
 def read(radiograph_id: int) -> None:
     """Turn a stored object into the standard radiograph."""
     # Flower and Celery's command import this module, but not what the tasks do.
     from worker.standardise import standardise
 
-    perform(states.READ, radiograph_id, settings.worker().lease_seconds(states.READ), standardise)
+    perform(steps.READ, radiograph_id, settings.worker().lease_seconds(steps.READ), standardise)
 
 
-@app.task(name=states.ASSESS.queue, Request="worker.stand_in:AnsweredFor")
+@app.task(name=steps.ASSESS.queue, Request="worker.stand_in:AnsweredFor")
 def assess(radiograph_id: int) -> None:
     """Estimate bone age from the standard radiograph and store the result."""
     from worker.assess import assess as assess_radiograph
     from worker.engines.chosen import active
 
     perform(
-        states.ASSESS,
+        steps.ASSESS,
         radiograph_id,
-        settings.worker().lease_seconds(states.ASSESS),
+        settings.worker().lease_seconds(steps.ASSESS),
         lambda claim: assess_radiograph(claim, active()),
     )
 
@@ -58,7 +58,7 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
     try:
         read.soft_time_limit = settings.worker().read_seconds
         read.time_limit = read.soft_time_limit + settings.LEASE_MARGIN_SECONDS / 3
-        if states.ASSESS.queue in consumed:
+        if steps.ASSESS.queue in consumed:
             from worker.engines.chosen import active
 
             active()

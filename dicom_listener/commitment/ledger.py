@@ -15,7 +15,7 @@ from sqlalchemy import Float, Update, case, cast, func, literal, null, or_, sele
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from db import states
+from db import clock
 from db.tables import StorageCommitment
 from dicom_listener.commitment.references import Reference
 from dicom_listener.commitment.statuses import ActionStatus, RefusedRequestError
@@ -45,7 +45,7 @@ def take(session: Session, calling_ae_title: str, transaction_uid: str, referenc
     waiting = session.scalar(select(func.count()).where(of_requester, StorageCommitment.due_at.is_not(None))) or 0
     if waiting >= MAX_OPEN:
         raise RefusedRequestError(ActionStatus.RESOURCE_LIMITATION, "too many requests wait for their reports")
-    due_at = states.in_seconds(LEASE_SECONDS)
+    due_at = clock.in_seconds(LEASE_SECONDS)
     row = {"calling_ae_title": calling_ae_title, "transaction_uid": transaction_uid, "referenced": names}
     new = insert(StorageCommitment).values(**row, due_at=due_at).on_conflict_do_nothing()
     commitment_id = session.scalars(new.returning(StorageCommitment.id)).first()
@@ -89,7 +89,7 @@ def reported(session: Session, commitment_id: int) -> bool:
 def postpone(session: Session, commitment_ids: Collection[int], seconds: float) -> None:
     """Leave requests to whoever comes first after a time, without counting an attempt."""
     still_open = update(StorageCommitment).where(StorageCommitment.id.in_(commitment_ids), _IS_OPEN)
-    session.execute(still_open.values(due_at=states.in_seconds(seconds)))
+    session.execute(still_open.values(due_at=clock.in_seconds(seconds)))
 
 
 def failed(session: Session, commitment_id: int, reason: str, *, is_final: bool = False) -> bool | None:
@@ -131,4 +131,4 @@ _IS_OPEN = StorageCommitment.due_at.is_not(None)
 
 
 def _leased() -> Update:
-    return update(StorageCommitment).values(due_at=states.in_seconds(LEASE_SECONDS))
+    return update(StorageCommitment).values(due_at=clock.in_seconds(LEASE_SECONDS))

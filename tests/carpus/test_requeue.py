@@ -11,7 +11,7 @@ from carpus import embedded, ports
 from carpus.__main__ import app
 from db import overdue, states
 from db.session import transaction
-from db.states import READ
+from db.steps import READ
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.conftest import CarpusEnvironment

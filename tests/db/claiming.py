@@ -2,9 +2,10 @@
 
 from sqlalchemy import text, update
 
-from db import states
+from db import states, steps
 from db.session import transaction
-from db.states import READ, Claim
+from db.states import Claim
+from db.steps import READ
 from db.tables import Radiograph
 from tests.rows import add_radiograph
 
@@ -16,12 +17,12 @@ def new_row(**columns: object) -> int:
         return add_radiograph(session, **columns)
 
 
-def try_claim(radiograph_id: int, step: states.Step = READ) -> Claim | None:
+def try_claim(radiograph_id: int, step: steps.Step = READ) -> Claim | None:
     with transaction() as session:
         return states.claim(session, radiograph_id, step, LEASE_SECONDS)
 
 
-def claim_of(radiograph_id: int, step: states.Step = READ) -> Claim:
+def claim_of(radiograph_id: int, step: steps.Step = READ) -> Claim:
     taken = try_claim(radiograph_id, step)
     assert taken is not None
     return taken

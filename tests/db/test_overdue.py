@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import text, update
 
-from db import overdue, settings, states
+from db import clock, overdue, settings, states, steps
 from db.session import transaction
-from db.states import READ
+from db.steps import READ
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.db.claiming import LEASE_SECONDS, claim_of, let_time_pass, new_row, row_of, try_claim
@@ -35,7 +35,7 @@ def test_only_overdue_radiographs_are_published_again_and_only_once() -> None:
     due, fresh = new_row(sop_instance_uid="1.1"), new_row(sop_instance_uid="1.2")
     let_time_pass(due)
     with transaction() as session:
-        session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=states.in_seconds(30)))
+        session.execute(update(Radiograph).where(Radiograph.id == fresh).values(due_at=clock.in_seconds(30)))
     with transaction() as session:
         assert overdue.waiting_count(session, READ) == 2
         assert overdue.take_overdue(session, READ, limit=10) == [due]
@@ -48,7 +48,7 @@ def test_no_more_are_published_than_asked_for_and_the_longest_overdue_first() ->
     with transaction() as session:
         for radiograph_id, seconds in ((later, -5), (sooner, -50)):
             session.execute(
-                update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=states.in_seconds(seconds))
+                update(Radiograph).where(Radiograph.id == radiograph_id).values(due_at=clock.in_seconds(seconds))
             )
     with transaction() as session:
         assert overdue.take_overdue(session, READ, limit=1) == [sooner]
@@ -65,7 +65,7 @@ def test_what_waits_with_more_attempts_used_than_are_allowed_now_ends_with_its_r
     settings.shared.cache_clear()
     assert try_claim(twice) is None
     with transaction() as session:
-        assert [overdue.end_used_up(session, step) for step in states.STEPS] == [1, 0]
+        assert [overdue.end_used_up(session, step) for step in steps.STEPS] == [1, 0]
     row = row_of(twice)
     assert (row.state, row.due_at, row.ended_at is None) == (State.FAILED, None, False)
     assert row.state_reason == (

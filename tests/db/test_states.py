@@ -8,7 +8,8 @@ from sqlalchemy import text
 from db import overdue, states
 from db.requeue import requeue
 from db.session import transaction
-from db.states import ASSESS, READ, Claim, LapsedClaimError
+from db.states import Claim, LapsedClaimError
+from db.steps import ASSESS, READ
 from db.vocabulary import State
 from tests.db.claiming import LEASE_SECONDS, claim_of, let_time_pass, new_row, row_of, try_claim
 

@@ -13,7 +13,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 from sqlalchemy import text
 
 from db.session import transaction
-from db.states import READ
+from db.steps import READ
 from db.tables import Base
 from db.vocabulary import Sex, State
 from dicom_listener.pseudonym import pseudonym

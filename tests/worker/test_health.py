@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from db import states
+from db import steps
 from db.session import transaction
-from db.states import STEPS, Step
+from db.steps import STEPS, Step
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
 from tests.worker.working import ROOT, Working, rows, wait_until
@@ -55,7 +55,7 @@ def test_a_worker_that_answers_and_takes_nothing_is_ill_and_ended(working: Calla
     )
     wait_until(lambda: not worker.is_alive, rows)
     with transaction() as session:
-        assert not states.is_at_work(session, step)
+        assert not steps.is_at_work(session, step)
 
 
 def test_nobody_is_blamed_for_a_server_that_is_away(carpus_env: CarpusEnvironment, step: Step) -> None:

@@ -8,8 +8,8 @@ from signal import SIGSTOP
 
 import pytest
 
-from db import states
-from db.states import STEPS, Step
+from db import steps
+from db.steps import STEPS, Step
 from tests.conftest import CarpusEnvironment
 from tests.worker.working import Working, rows, wait_until
 from worker import health, hung, settings
@@ -80,7 +80,7 @@ def test_a_worker_that_answers_late_is_well(
     answers = iter([[], [], [{"read@here": {"ok": "pong"}}]])
     monkeypatch.setattr(settings, "unanswered_seconds", lambda: 60.0)
     monkeypatch.setattr(health.app.control, "ping", lambda **named: next(answers))
-    assert health_of(states.READ) == 0
+    assert health_of(steps.READ) == 0
 
 
 def test_patience_is_longer_than_a_reconnection_and_than_an_orderly_stop(

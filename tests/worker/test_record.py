@@ -8,7 +8,8 @@ from sqlalchemy import func, select, update
 
 from db import states
 from db.session import transaction
-from db.states import ASSESS, Claim, LapsedClaimError
+from db.states import Claim, LapsedClaimError
+from db.steps import ASSESS
 from db.tables import Assessment, Radiograph
 from db.vocabulary import AgeSource, Sex, Stage, State
 from tests.narrow_bundle import card

@@ -7,7 +7,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from db.session import transaction
-from db.states import STEPS, Step
+from db.steps import STEPS, Step
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
 from tests.worker.working import Working, sweep_until

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from db import states
 from db.session import transaction
-from db.states import READ, Claim
+from db.states import Claim
+from db.steps import READ
 from tests.conftest import CarpusEnvironment
 from tests.objects import as_file, hand_radiograph
 from tests.rows import add_radiograph

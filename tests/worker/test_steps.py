@@ -8,7 +8,8 @@ import pytest
 from db import overdue, states
 from db.errors import RejectedRadiographError, TransientError
 from db.session import transaction
-from db.states import ASSESS, READ, Claim
+from db.states import Claim
+from db.steps import ASSESS, READ
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.conftest import CarpusEnvironment

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from db.session import transaction
-from db.states import STEPS, Step
+from db.steps import STEPS, Step
 from db.tables import Radiograph
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph

@@ -12,7 +12,7 @@ import pytest
 
 from db.errors import OutageError
 from db.session import transaction
-from db.states import ASSESS, READ
+from db.steps import ASSESS, READ
 from db.tables import Radiograph
 from db.vocabulary import State
 from tests.conftest import CarpusEnvironment, forget_process_state

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from carpus import child
 from carpus.processes import COMMANDS
-from db import overdue, states
+from db import overdue, steps
 from db.session import transaction
 from db.tables import Radiograph
 from worker.app import enqueue
@@ -74,7 +74,7 @@ def sweep_until(is_so: Callable[[dict[str, Radiograph]], bool]) -> dict[str, Rad
     """Publish what is overdue, as the listener's sweep does, until the rows are as wanted; return them."""
 
     def swept() -> bool:
-        for step in states.STEPS:
+        for step in steps.STEPS:
             with transaction() as session:
                 ids = overdue.take_overdue(session, step, limit=100)
             for radiograph_id in ids:
