@@ -6,7 +6,7 @@ from db import settings
 from db.network import is_loopback
 from dicom_listener.memory import check_room
 from dicom_listener.settings import ListenerSettings
-from dicom_listener.tls import certificates
+from dicom_listener.tls import calling_context, certificates
 
 
 def doors() -> Finding:
@@ -28,16 +28,18 @@ def doors() -> Finding:
 
 
 def commitment() -> Finding:
-    """Warn of commitments that are reported to other machines without TLS, which those reports cannot have."""
+    """Check how commitments are reported, and warn where that is to other machines without TLS."""
     listener = settings.load(ListenerSettings)
     if not listener.storage_commitment:
         return Finding("commitment", "off, no custody is taken")
     peers = (listener.commitment_peers or {}).items()
     open_peers = [ae_title for ae_title, address in peers if not is_loopback(address.host)]
     words = f"on, calls {len(peers)} requesters"
+    if calling_context(listener):
+        return Finding("commitment", f"{words} by TLS")
     if not open_peers:
         return Finding("commitment", words)
-    cure = "keep the way to them within a network you trust: reports name objects by UID"
+    cure = "CARPUS_COMMITMENT_CA encrypts the reports, which name objects by UID"
     return Finding("commitment", f"{words}, by plain TCP {', '.join(open_peers)}", cure, is_warning=True)
 
 

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from db.errors import PermanentError
-from dicom_listener.tls import SUITES
+from dicom_listener import tls
 
 
 class TLSFilesError(PermanentError):
@@ -35,11 +35,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
         raise TLSFilesError("--tls-ca is missing: without it nobody knows whose certificate the listener shows")
     if (certificate is None) != (key is None):
         raise TLSFilesError("--tls-certificate and --tls-key belong together: expected both")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(SUITES)
-    # So that a certificate without an authority can be trusted by itself; its name is compared all the same.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context = tls.client_context()
     try:
         context.load_verify_locations(ca)
     except OSError as error:

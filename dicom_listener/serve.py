@@ -107,7 +107,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     Raises
     ------
     SettingsError
-        When the store or the certificate cannot be used.
+        When the store or a certificate cannot be used.
     OSError
         When the address cannot be bound, because the port is taken or the host is not this machine's.
     """

@@ -101,6 +101,9 @@ class ListenerSettings(Settings):
     commitment_peers: CommitmentPeers = Field(
         None, description="where to report commitments once a requester has gone: `PACS=10.0.0.5:104,…`, by AE title"
     )
+    commitment_ca: PEMFile = Field(
+        None, description="PEM file of the requesters' authorities: commitments are reported to them by TLS only"
+    )
 
     @field_validator("storage_commitment")
     @classmethod

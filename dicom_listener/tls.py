@@ -1,6 +1,6 @@
 """DICOM TLS: the listener's certificate, renewed without a restart, and the profile that connections must keep to.
 
-Before :mod:`waiting`, which shakes hands.
+Before :mod:`waiting`, which shakes hands; and how :mod:`commitment.call` connects to others.
 
 References
 ----------
@@ -80,21 +80,25 @@ class Certificates:
 
     def _load(self) -> ssl.SSLContext:
         for name, path in self._files().items():
-            try:
-                path.read_bytes()
-            except OSError as error:
-                raise SettingsError(f"{name}: {path} cannot be read ({error.strerror})") from error
+            _check_readable(name, path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(SUITES)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-        self._load_own(context)
+        self.load_into(context)
         if self._client_ca:
             _load_authorities(context, _variable("tls_client_ca"), self._client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _load_own(self, context: ssl.SSLContext) -> None:
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Let connections of a context show the certificate.
+
+        Raises
+        ------
+        SettingsError
+            When it cannot be used.
+        """
         # OpenSSL does not say which of the two files it could not read.
         _load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), _variable("tls_certificate"), self._certificate)
         try:
@@ -133,6 +137,48 @@ def certificates(settings: ListenerSettings) -> Certificates | None:
         missing = _variable("tls_certificate" if settings.tls_certificate is None else "tls_key")
         raise SettingsError(f"{missing}: missing; TLS needs a certificate and its key")
     return Certificates(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+def calling_context(settings: ListenerSettings) -> ssl.SSLContext | None:
+    """Return how to connect to a requester, or None for plain TCP; made anew, so that renewed files count at once.
+
+    Parameters
+    ----------
+    settings
+        The listener's; its own certificate, where it has one, is shown to requesters that ask for it.
+
+    Raises
+    ------
+    SettingsError
+        Naming the setting whose file cannot be used.
+    """
+    if settings.commitment_ca is None:
+        return None
+    context = client_context()
+    name, path = _variable("commitment_ca"), settings.commitment_ca
+    _check_readable(name, path)
+    _load_authorities(context, name, path)
+    own = certificates(settings)
+    if own:
+        own.load_into(context)
+    return context
+
+
+def client_context() -> ssl.SSLContext:
+    """Return what BCP 195 asks of who connects; it trusts nobody yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
+    # So that a certificate without an authority can be trusted by itself; its name is compared all the same.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def _check_readable(name: str, path: Path) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} cannot be read ({error.strerror})") from error
 
 
 def _load_authorities(context: ssl.SSLContext, name: str, path: Path) -> None:

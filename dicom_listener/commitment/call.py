@@ -7,6 +7,7 @@ References
 DICOM PS3.4 section J.3.3.1.2, PS3.7 section D.3.3.4 (who opens an association is the SCU unless roles are negotiated).
 """
 
+import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
@@ -17,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from db import fault, log
-from db.errors import TransientError
+from db.errors import SettingsError, TransientError
 from db.session import transaction
 from db.tables import StorageCommitment
 from dicom_listener.commitment import ledger, report
@@ -56,6 +57,8 @@ class Caller:
         The requesters' addresses by AE title.
     held
         Returns the requests that are still seen to on their own associations.
+    tls
+        Returns how to connect, or None for plain TCP; raises SettingsError for files that cannot be used.
     """
 
     def __init__(
@@ -64,11 +67,13 @@ class Caller:
         ae_title: str,
         peers: Mapping[str, Address],
         held: Callable[[], Collection[int]],
+        tls: Callable[[], ssl.SSLContext | None],
     ) -> None:
         self._decide = decide
         self._ae_title = ae_title
         self._peers = peers
         self._held = held
+        self._tls = tls
 
     def go_round(self) -> None:
         """Report on whatever is due.
@@ -133,12 +138,17 @@ class Caller:
         entity.add_requested_context(StorageCommitmentPushModel)
         roles = [build_role(StorageCommitmentPushModel, scp_role=True)]
         try:
-            association = entity.associate(*address, ae_title=ae_title, ext_neg=roles)
+            context = self._tls()
+            tls = (context, address.host) if context else None
+            association = entity.associate(*address, ae_title=ae_title, ext_neg=roles, tls_args=tls)
+        except SettingsError as error:  # a file was taken away meanwhile, or is just being renewed
+            raise UnreachableRequesterError(str(error)) from error
         except OSError as error:  # the host's name is unknown
             raise UnreachableRequesterError(f"{address.host} has no address ({error.strerror})") from error
         if not association.is_established:
+            way = " by TLS with a certificate that can be verified" if tls else ""
             refused = "refuses storage commitment's association" if association.is_rejected else "takes no association"
-            raise UnreachableRequesterError(f"{address.host}:{address.port} {refused}")
+            raise UnreachableRequesterError(f"{address.host}:{address.port} {refused}{way}")
         try:
             yield association
         finally:

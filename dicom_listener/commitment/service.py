@@ -13,6 +13,7 @@ from dicom_listener.commitment.loop import Loop
 from dicom_listener.outage import Outage
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Store
+from dicom_listener.tls import calling_context
 
 # While somebody waits on an open association: whether it still does, whether its object has its row by now.
 _LOOK_SECONDS = 0.5
@@ -31,6 +32,11 @@ class StorageCommitment:
         Those that can be stored here.
     database
         Its outage.
+
+    Raises
+    ------
+    SettingsError
+        When requesters' authorities cannot be read.
     """
 
     def __init__(
@@ -40,7 +46,9 @@ class StorageCommitment:
         self.database = database
         peers = settings.commitment_peers or {}
         self.conversations = Conversations(decided, peers, self._wake_answering, self._wake_calling)
-        caller = Caller(decided, settings.ae_title, peers, self.conversations.held)
+        secured = partial(calling_context, settings)
+        secured()  # a file that cannot be used is told of at the start
+        caller = Caller(decided, settings.ae_title, peers, self.conversations.held, secured)
         self._answering = Loop("commitment_answers", self.conversations.go_round, _LOOK_SECONDS, database)
         self._calling = Loop("commitment_calls", caller.go_round, settings.sweep_seconds, database)
 

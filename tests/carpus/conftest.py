@@ -1,5 +1,6 @@
-"""Patients for the tests of ``carpus forget``: radiographs with results and files, and objects without a row."""
+"""Shared by the tests of the command line: patients to forget, and a machine on which nothing is configured."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from carpus import ports
 from carpus.__main__ import app
 from db.session import transaction
 from db.vocabulary import State
@@ -75,3 +77,14 @@ def revisions() -> list[tuple[str, int]]:
 def count(table: str) -> int:
     with transaction() as session:
         return int(session.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing configured, nothing running, free ports."""
+    for name in [name for name in os.environ if name.startswith("CARPUS_")]:
+        monkeypatch.delenv(name)
+    for name in ("LISTENER", "POSTGRES", "REDIS", "FLOWER"):
+        monkeypatch.setenv(f"CARPUS_{name}_PORT", str(ports.free_port()))
+    monkeypatch.setenv("CARPUS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"

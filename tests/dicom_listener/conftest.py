@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -19,10 +19,14 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification
 from sqlalchemy import Row, text
 
+from carpus.ports import free_port
 from db import log
 from db import settings as db_settings
 from db.session import transaction
 from tests.conftest import CarpusEnvironment
+
+if TYPE_CHECKING:
+    from tests.dicom_listener.requester import Requester
 
 POLL_SECONDS = 0.02
 
@@ -125,3 +129,17 @@ def messages(environment: CarpusEnvironment) -> list[dict[str, Any]]:
     """Return the messages in the queue `read`, as Celery wrote them."""
     with redis.Redis.from_url(environment.servers.broker_url) as client:
         return [json.loads(message) for message in client.lrange("read", 0, -1)]
+
+
+@pytest.fixture
+def peer_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def requester(carpus_env: CarpusEnvironment, peer_port: int) -> "Iterator[Requester]":
+    """A requester whose address is known to a listener."""
+    from tests.dicom_listener.requester import AE_TITLE, Requester, committing
+
+    with committing(commitment_peers=f"{AE_TITLE}=127.0.0.1:{peer_port}") as listener:
+        yield Requester(listener.port)

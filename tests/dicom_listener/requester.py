@@ -1,6 +1,7 @@
 """A modality that asks for storage commitment, by associations of its own, and listens for the reports."""
 
 import queue
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 
+from db import settings as db_settings
+from db.session import transaction
+from dicom_listener.settings import ListenerSettings
 from tests.dicom_listener.conftest import poll, rows
 from tests.objects import hand_radiograph
 
 AE_TITLE = "MODALITY"
+_REPORT_ANSWERED = bytes.fromhex("0000 0001 0200 0000 0081")  # PS3.7 table E.1-1: command field, N-EVENT-REPORT-RSP
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,21 @@ class Requester:
     received: list[str] = field(default_factory=list)  # kinds of messages on its own association, in their order
     answer: threading.Event = field(default_factory=threading.Event)  # reports wait for it before they are answered
     status: int = 0x0000
+    tls: ssl.SSLContext | None = None  # by which it connects to the listener
+    _taken: int = 0  # reports on its own associations
+    _answered: int = 0
 
     def __post_init__(self) -> None:
         self.answer.set()
 
     @contextmanager
     def associated(self) -> Iterator[Association]:
-        association = self._associate(self._take)
+        association = self._associate(self._take_here)
         try:
             yield association
+            # pynetdicom's thread dies of an answer that it has to send on an association that was aborted.
+            if self.answer.is_set():
+                poll(lambda: association.is_established and self._taken - self._answered, lambda owed: not owed)
         finally:
             # Its release() may wait for ever, where a report has just been answered by a thread of its own.
             association.abort()
@@ -77,18 +88,21 @@ class Requester:
         handlers: list[Any] = [
             (evt.EVT_N_EVENT_REPORT, take),
             (evt.EVT_DIMSE_RECV, lambda event: self.received.append(type(event.message).__name__)),
+            (evt.EVT_PDU_SENT, self._count_answer),
         ]
-        association = entity.associate("127.0.0.1", self.port, evt_handlers=handlers)
+        tls = (self.tls, "127.0.0.1") if self.tls else None
+        association = entity.associate("127.0.0.1", self.port, evt_handlers=handlers, tls_args=tls)
         assert association.is_established
         return association
 
     @contextmanager
-    def listening(self, port: int) -> Iterator[None]:
+    def listening(self, port: int, tls: ssl.SSLContext | None = None) -> Iterator[None]:
         entity = AE(AE_TITLE)
         entity.require_called_aet = True
+        entity.acse_timeout = 2  # for whoever connects and asks for nothing
         entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
         server = entity.start_server(
-            ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)]
+            ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)], ssl_context=tls
         )
         try:
             yield
@@ -113,6 +127,13 @@ class Requester:
 
     def report(self) -> Report:
         return self.reports.get(timeout=20)
+
+    def _take_here(self, event: Event) -> tuple[int, None]:
+        self._taken += 1
+        return self._take(event)
+
+    def _count_answer(self, event: Event) -> None:
+        self._answered += _REPORT_ANSWERED in event.pdu.encode()
 
     def _take(self, event: Event) -> tuple[int, None]:
         self.reports.put(Report.of(event))
@@ -146,3 +167,20 @@ def ask(
 
 def commitments() -> list[Row[Any]]:
     return rows("SELECT * FROM storage_commitment ORDER BY id")
+
+
+@contextmanager
+def committing(**settings: Any) -> Iterator[Any]:
+    from dicom_listener import serve
+
+    given = {"listener_port": 0, "sweep_seconds": 0.2, "stop_seconds": 5, "storage_commitment": True} | settings
+    started = serve.start(ListenerSettings(**given), db_settings.shared())
+    try:
+        yield started
+    finally:
+        started.stop(5)
+
+
+def due_now() -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE storage_commitment SET due_at = now() WHERE due_at IS NOT NULL"))

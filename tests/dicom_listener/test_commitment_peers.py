@@ -19,8 +19,7 @@ from dicom_listener.commitment import conversations, open_association, report
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.conftest import poll
 from tests.dicom_listener.peers import serving
-from tests.dicom_listener.requester import AE_TITLE, Requester, ask, commitments, information
-from tests.dicom_listener.test_commitment import committing
+from tests.dicom_listener.requester import AE_TITLE, Requester, ask, commitments, committing, information
 from tests.objects import hand_radiograph
 
 # pynetdicom leaves the socket of a refused connection to the garbage collector.

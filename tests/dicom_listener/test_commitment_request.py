@@ -11,8 +11,7 @@ from pynetdicom.sop_class import BasicFilmSession, StorageCommitmentPushModel, S
 
 from dicom_listener.commitment.request import MAX_REFERENCES
 from tests.conftest import CarpusEnvironment
-from tests.dicom_listener.requester import Requester, ask, commitments, information, reference
-from tests.dicom_listener.test_commitment import committing
+from tests.dicom_listener.requester import Requester, ask, commitments, committing, information, reference
 from tests.objects import hand_radiograph
 
 NO_SUCH_INSTANCE, INVALID, NO_SUCH_CLASS, NO_SUCH_ACTION, TOO_MANY = 0x0112, 0x0115, 0x0118, 0x0123, 0x0213

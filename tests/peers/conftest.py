@@ -15,7 +15,7 @@ import pytest
 from carpus.ports import free_port
 from tests.conftest import CarpusEnvironment
 from tests.dicom_listener.conftest import listener, poll  # noqa: F401  a fixture
-from tests.dicom_listener.test_commitment import committing
+from tests.dicom_listener.requester import committing
 
 CARPUS, ORTHANC = "CARPUS", "ORTHANC"
 
