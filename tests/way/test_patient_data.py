@@ -153,6 +153,13 @@ def test_only_the_columns_made_for_it_hold_what_a_sender_wrote(way: Way, garden:
         assert holding[column_name] <= set(garden.values[place]), column_name
 
 
+def decoded(encoded: bytes) -> bytes:
+    """Decode what looks like Base64; it may be a path, and have a character too many."""
+    letters = encoded.rstrip(b"=")
+    whole = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return b64decode(whole + b"=" * (-len(whole) % 4))
+
+
 def test_no_file_holds_it_but_the_database_s_own_and_the_calling_title_in_the_log(
     way: Way, garden: Garden, sent: dict[str, Any]
 ) -> None:
@@ -162,7 +169,7 @@ def test_no_file_holds_it_but_the_database_s_own_and_the_calling_title_in_the_lo
         assert not BIRTH_DATE.search(content), path
         values = found(content)
         for encoded in _BASE64.findall(content) if path.parts[0] == "redis" else ():
-            values |= found(b64decode(encoded + b"=" * (-len(encoded) % 4)))
+            values |= found(decoded(encoded))
         if path.parts[:2] == ("postgres", "data"):
             in_database |= values
         elif path == Path("log/listener.log"):
