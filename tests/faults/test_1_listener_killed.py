@@ -27,10 +27,10 @@ def test_the_listener_is_killed_before(plant: Plant, point: str) -> None:
             _kill_at(plant, trial, point)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_the_listener_is_killed_at_random_moments(plant: Plant) -> None:
     with plant.trial("18", "listener killed at a random moment") as trial:
-        for _ in range(plant.rounds(short=2, long=105)):
+        for _ in range(plant.rounds(short=2, long=200)):
             listener = plant.stack.processes[LISTENER]
             with trial.sending(8):
                 plant.pause(plant.chance.uniform(0.05, 0.5))
