@@ -43,11 +43,15 @@ def narrow_network() -> Any:
     import keras
 
     from training.networks import xception
+    from training.networks.build import build
+    from training.networks.network import ANY_SHAPE
+    from training.recipe import HeadRecipe, NetworkRecipe
 
     keras.utils.set_random_seed(1)
+    head = HeadRecipe(pooling="average", dense_units=(64, 64), takes_sex=True, unit_months=127)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xception, "_MIDDLE_BLOCKS", 1)
-        return xception.build(WIDTH)
+        return build(NetworkRecipe(architecture="xception", width=WIDTH), head, ANY_SHAPE)
 
 
 def export_narrow(folder: Path) -> Bundle:

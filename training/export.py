@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from training.networks.xception import BACKBONE, HEAD
+from training.networks.network import BACKBONE, HEAD
 from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, Card, file_digests, load
 from worker.preprocess import Preprocessing
 
@@ -29,8 +29,9 @@ class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no type
     The backbone runs once per radiograph; the heads under both sexes and the gradient touch only its feature map.
     """
 
-    def __init__(self, network: keras.Model, preprocessing: Preprocessing) -> None:
+    def __init__(self, network: keras.Model, preprocessing: Preprocessing, *, takes_sex: bool) -> None:
         super().__init__()
+        self.takes_sex = takes_sex
         self.backbone = network.get_layer(BACKBONE)
         self.head = network.get_layer(HEAD)
         image = tf.TensorSpec((None, preprocessing.rows, preprocessing.columns, 1), tf.float32, name="image")
@@ -44,7 +45,7 @@ class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no type
         image
             (n, rows, columns, 1) float32 in [0, 1], bone bright.
         sex
-            (n,) float32: 1 male, 0 female, NaN unknown.
+            (n,) float32: 1 male, 0 female, NaN unknown; without which a network that takes it gives no bone age.
 
         Returns
         -------
@@ -55,21 +56,20 @@ class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no type
         is_known = tf.logical_not(tf.math.is_nan(sex))
         with tf.GradientTape() as tape:
             tape.watch(feature_map)
-            embedding = tf.reduce_mean(feature_map, axis=(1, 2))
-            if_female = self._months(embedding, tf.zeros_like(sex))
-            if_male = self._months(embedding, tf.ones_like(sex))
+            if_female = self._months(feature_map, tf.zeros_like(sex))
+            if_male = self._months(feature_map, tf.ones_like(sex)) if self.takes_sex else if_female
             months = tf.where(sex == 1, if_male, if_female)
             explained = tf.where(is_known, months, (if_female + if_male) / 2)
         return {
-            "bone_age_months": tf.where(is_known, months, float("nan")),
+            "bone_age_months": tf.where(is_known, months, float("nan")) if self.takes_sex else months,
             "bone_age_if_female_months": if_female,
             "bone_age_if_male_months": if_male,
             "heat_map": _grad_cam(feature_map, tape.gradient(explained, feature_map)),
-            "embedding": embedding,
+            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
         }
 
-    def _months(self, embedding: tf.Tensor, sex: tf.Tensor) -> tf.Tensor:
-        return tf.squeeze(self.head([embedding, sex], training=False), axis=1)
+    def _months(self, feature_map: tf.Tensor, sex: tf.Tensor) -> tf.Tensor:
+        return tf.squeeze(self.head([feature_map, sex], training=False), axis=1)
 
 
 def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
@@ -93,7 +93,7 @@ def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         fresh, replaced = Path(temporary) / "fresh", Path(temporary) / "replaced"
         fresh.mkdir()
-        _write_network(network, card.preprocessing, fresh)
+        _write_network(network, card, fresh)
         facts = {
             "parameters": network.count_params(),
             "library_versions": {library: version(library) for library in _LIBRARIES},
@@ -113,10 +113,10 @@ def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
     return load(folder)
 
 
-def _write_network(network: keras.Model, preprocessing: Preprocessing, folder: Path) -> None:
+def _write_network(network: keras.Model, card: Card, folder: Path) -> None:
     # A model made of the same layers but never compiled has no optimiser, whose state would be two thirds of the file.
     keras.Model(network.inputs, network.outputs, name=network.name).save(folder / NETWORK)
-    function = AssessFunction(network, preprocessing)
+    function = AssessFunction(network, card.preprocessing, takes_sex=card.takes_sex)
     signatures = {"serving_default": function.signature}
     tf.saved_model.save(function, str(folder / SAVED_MODEL), signatures=signatures)
 

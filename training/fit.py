@@ -20,7 +20,8 @@ from training.augment import augment
 from training.dataset import Split, Subject
 from training.evaluate import evaluate, network_input, table
 from training.export import export
-from training.networks import xception
+from training.networks.build import build
+from training.networks.network import ANY_SHAPE, Shape
 from training.recipe import Recipe
 from worker.bundle import Bundle, Card, Metrics, TrainingData
 from worker.preprocess import encode_sex
@@ -149,7 +150,8 @@ def predictor(network: keras.Model) -> Callable[[Float32, Float32], Float32]:
 
 def _untrained(recipe: Recipe, steps_per_epoch: int) -> keras.Model:
     keras.utils.set_random_seed(recipe.fit.seed)
-    network = xception.build(recipe.network.width)
+    size = Shape(recipe.preprocessing.rows, recipe.preprocessing.columns)
+    network = build(recipe.network, recipe.head, size if recipe.head.pooling == "flatten" else ANY_SHAPE)
     warm_up_steps = round(recipe.fit.warm_up_epochs * steps_per_epoch)
     learning_rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warm_up_steps else recipe.fit.learning_rate,
@@ -189,7 +191,7 @@ def _card(recipe: Recipe, metrics: Metrics, data_digest: str) -> Card:
         width=recipe.network.width,
         parameters=0,  # this, the versions and the files are filled in by the export
         preprocessing=recipe.preprocessing,
-        takes_sex=True,
+        takes_sex=recipe.head.takes_sex,
         target_unit="months",
         training_data=TrainingData(
             description="hands drawn by training.phantom; no radiograph of a patient",

@@ -5,9 +5,9 @@ Before it: a person wrote ``training/recipes/NAME.toml``. After it: `training.da
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from db.errors import PermanentError
 from training.dataset import Split
@@ -27,11 +27,64 @@ class _RecipePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NetworkRecipe(_RecipePart):
-    """Which network; `width` is the factor on the channels of every layer."""
+Architecture = Literal["xception", "convmixer", "cnn", "shallow", "resnet50", "inception_v4", "efficientnet_b4"]
+Pooling = Literal["average", "max", "flatten"]
 
-    architecture: Literal["xception"]
+
+class NetworkRecipe(_RecipePart):
+    """Which backbone.
+
+    Attributes
+    ----------
+    width
+        Factor on the channels of every layer.
+    weights
+        ``none``, ``imagenet`` (Keras downloads them) or the path of a file of them without a top.
+    is_frozen
+        Whether only the head learns.
+    """
+
+    architecture: Architecture
     width: Annotated[float, Field(gt=0, le=1)]
+    weights: Annotated[str, Field(min_length=1)] = "none"
+    is_frozen: bool = False
+
+
+class HeadRecipe(_RecipePart):
+    """What comes after the backbone.
+
+    Attributes
+    ----------
+    pooling
+        Mean or greatest value of each feature, or all values of the feature map one after the other.
+    dense_units
+        Width of each dense ReLU layer.
+    dropout_fractions
+        Left out while training: of the pooled features, then of each dense layer's; empty for none.
+    l2
+        Weight of the dense layers' squared weights in the loss.
+    takes_sex
+        Whether 32 features of sex are joined to those of the image.
+    unit_months
+        What a 1 of the last layer stands for, so that it works with numbers near one.
+    """
+
+    pooling: Pooling
+    dense_units: tuple[PositiveInt, ...] = ()
+    dropout_fractions: tuple[Fraction, ...] = ()
+    l2: Fraction = 0.0
+    takes_sex: bool = False
+    unit_months: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _drops_where_there_is_a_layer(self) -> Self:
+        expected = len(self.dense_units) + 1
+        if len(self.dropout_fractions) not in {0, expected}:
+            raise ValueError(
+                f"dropout_fractions: expected none or {expected}, for the pooled features and for each of"
+                f" {len(self.dense_units)} dense layers"
+            )
+        return self
 
 
 class PhantomRecipe(_RecipePart):
@@ -106,6 +159,7 @@ class Recipe(_RecipePart):
     intended_use: str
     limitations: str
     network: NetworkRecipe
+    head: HeadRecipe
     preprocessing: Preprocessing
     phantoms: PhantomRecipe
     augmentation: AugmentationRecipe

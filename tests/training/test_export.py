@@ -26,7 +26,7 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def outputs(network: keras.Model) -> dict[str, np.ndarray]:
-    assess = AssessFunction(network, Preprocessing(rows=ROWS, columns=COLUMNS))
+    assess = AssessFunction(network, Preprocessing(rows=ROWS, columns=COLUMNS), takes_sex=True)
     return {name: output.numpy() for name, output in assess.assess(tf.constant(IMAGES), tf.constant(SEX)).items()}
 
 

@@ -1,0 +1,147 @@
+"""Every architecture: the published number of parameters, and what a backbone of Keras' own would see."""
+
+import importlib
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.narrow_bundle import KERAS_ON_NUMPY_2
+from training.export import AssessFunction
+from training.networks import xception
+from training.networks.build import build
+from training.networks.network import Shape, channels, copy_weights
+from training.recipe import HeadRecipe, NetworkRecipe, RecipeError
+from worker.preprocess import Preprocessing
+
+pytestmark = KERAS_ON_NUMPY_2
+
+ARCHITECTURES = ("xception", "convmixer", "cnn", "shallow", "resnet50", "inception_v4", "efficientnet_b4")
+SIZE = Shape(96, 96)
+SEX_AWARE = HeadRecipe(pooling="average", dense_units=(8,), takes_sex=True)
+
+
+def backbone_of(name: str, *arguments: Any) -> keras.Model:
+    return importlib.import_module(f"training.networks.{name}").build_backbone(*arguments)
+
+
+def trainable(model: keras.Model) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "first_kernel"),
+    [
+        ("xception", 20_861_480, (3, 3, 32)),  # without a top, all parameters, as Keras documents it
+        ("resnet50", 23_587_712, (7, 7, 64)),
+        ("efficientnet_b4", 17_673_823 - 7, (3, 3, 48)),  # less Keras' normalisation of colours
+    ],
+)
+def test_the_backbone_has_the_parameters_of_the_published_one_but_sees_one_channel(
+    name: str, published: int, first_kernel: tuple[int, int, int]
+) -> None:
+    assert backbone_of(name).count_params() == published - 2 * int(np.prod(first_kernel))
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "classifier", "first_kernel"),
+    [
+        ("convmixer", 21_110_248, 768 * 1000 + 1000, (7, 7, 768)),
+        ("inception_v4", 42_679_816, 1536 * 1000 + 1000, (3, 3, 32)),
+    ],
+)
+def test_the_backbone_learns_what_the_published_network_learns_without_its_classifier(
+    name: str, published: int, classifier: int, first_kernel: tuple[int, int, int]
+) -> None:
+    assert trainable(backbone_of(name)) == published - classifier - 2 * int(np.prod(first_kernel))
+
+
+def test_the_small_networks_have_the_layers_that_were_told() -> None:
+    # 9 · in · out + out, and two of batch normalisation for each channel.
+    assert trainable(backbone_of("cnn")) == (320 + 64) + (18_496 + 128) + (73_856 + 256) + (295_168 + 512)
+    assert trainable(backbone_of("shallow")) == 160 + 4_640 + 18_496
+
+
+def test_channels_are_the_nearest_multiple_of_eight() -> None:
+    assert [channels(728, width) for width in (1.0, 0.5, 0.25)] == [728, 368, 184]  # 45.5 rounds to even
+    assert channels(32, 0.0625) == 8
+
+
+@pytest.mark.parametrize("name", ["xception", "convmixer", "inception_v4"])
+def test_grey_values_reach_the_first_convolution_between_minus_one_and_one(name: str) -> None:
+    scaling = backbone_of(name, SIZE, 0.01).layers[1]
+    assert np.asarray(scaling(np.array([[[[0.0], [0.5], [1.0]]]], np.float32))).ravel() == pytest.approx([-1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "offset"),
+    [
+        ("xception", 2.0, -1.0),
+        ("resnet50", 255.0, -114.8),
+        ("efficientnet_b4", 255 / 0.226, -255 * 0.449 / 0.226),
+    ],
+)
+def test_with_its_weights_it_sees_what_the_network_of_keras_sees(name: str, scale: float, offset: float) -> None:
+    module = importlib.import_module(f"training.networks.{name}")
+    theirs, ours, rng = module.from_keras(None), module.build_backbone(), np.random.default_rng(2)
+    theirs.set_weights([_moved(weight, rng) for weight in theirs.get_weights()])
+    copy_weights(theirs, ours)
+    image = rng.random((1, *SIZE, 1), np.float32)
+    seen, expected = ours(image), theirs(np.repeat(image * scale + offset, 3, axis=-1))
+    assert np.asarray(seen) == pytest.approx(np.asarray(expected), abs=1e-5 * float(np.abs(expected).max()))
+
+
+def _moved(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Move weights a little, so that layers of the same shape differ; variances stay above 0."""
+    return (weight + rng.random(weight.shape) * 0.01).astype(weight.dtype) if weight.ndim else weight
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_network_answers_for_both_sexes_and_says_where_it_looked(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xception, "_MIDDLE_BLOCKS", 1)
+    keras.utils.set_random_seed(1)
+    network = build(NetworkRecipe(architecture=name, width=0.02), SEX_AWARE, SIZE)  # type: ignore[arg-type]  one of them
+    function = AssessFunction(network, Preprocessing(rows=SIZE.rows or 0, columns=SIZE.columns or 0), takes_sex=True)
+    image = np.random.default_rng(3).random((2, *SIZE, 1), np.float32)
+    found = function.assess(tf.constant(image), tf.constant([0.0, float("nan")]))
+    assert found["bone_age_months"][0] == found["bone_age_if_female_months"][0]
+    assert np.isnan(found["bone_age_months"][1])
+    assert not np.allclose(found["bone_age_if_female_months"], found["bone_age_if_male_months"])
+    assert np.isfinite(found["heat_map"]).all()
+    assert found["heat_map"].shape[1:] == network.get_layer("backbone").output_shape[1:3]
+
+
+def test_a_network_that_is_not_told_the_sex_gives_its_number_without() -> None:
+    network = build(NetworkRecipe(architecture="cnn", width=0.1), HeadRecipe(pooling="max", dense_units=(10,)), SIZE)
+    function = AssessFunction(network, Preprocessing(rows=96, columns=96), takes_sex=False)
+    found = function.assess(tf.random.uniform((2, *SIZE, 1), seed=1), tf.constant([1.0, float("nan")]))
+    assert np.isfinite(found["bone_age_months"]).all()
+    assert np.array_equal(found["bone_age_months"], found["bone_age_if_male_months"])
+    assert np.array_equal(found["bone_age_months"], found["bone_age_if_female_months"])
+
+
+def test_a_frozen_backbone_learns_nothing() -> None:
+    network = build(NetworkRecipe(architecture="cnn", width=0.1, is_frozen=True), SEX_AWARE, SIZE)
+    assert trainable(network) == trainable(network.get_layer("head")) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "words"),
+    [
+        ("cnn", "imagenet", "nobody publishes ImageNet weights of cnn for Keras; expected none"),
+        ("resnet50", "nowhere.weights.h5", "nowhere.weights.h5 of resnet50 cannot be used"),
+    ],
+)
+def test_initial_weights_that_cannot_be_had_are_told(name: str, weights: str, words: str) -> None:
+    wanted = NetworkRecipe(architecture=name, width=0.02, weights=weights)  # type: ignore[arg-type]  one of them
+    with pytest.raises(RecipeError, match=f"network.weights: {words}"):
+        build(wanted, SEX_AWARE, SIZE)
+
+
+def test_weights_of_another_width_are_refused() -> None:
+    with pytest.raises(ValueError, match="has 7 layers with weights, backbone has 8"):
+        copy_weights(keras.Sequential(backbone_of("cnn", SIZE).layers[:-2]), backbone_of("cnn", SIZE))
