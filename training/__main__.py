@@ -4,6 +4,7 @@ A thin shell: what needs TensorFlow is imported by the command that uses it, for
 module.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -45,11 +46,36 @@ def fit(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle.")],
+    folder: Annotated[Path | None, typer.Argument(metavar="BUNDLE", help="Folder of a bundle.")] = None,
     data: Annotated[str, typer.Option(help="phantoms:N, the first N held-out drawn hands.")] = "phantoms:1000",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Instead of a bundle: a CSV of predictions that some model has made.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --predictions: a .json file for the same figures.")] = None,
     work_folder: WorkFolder = _DEFAULT_WORK_FOLDER,
 ) -> None:
-    """Print how far off a bundle is on drawn hands it has not seen, by sex and age band."""
+    """Print how far off a bundle is on drawn hands it has not seen, or what predictions in a table are worth."""
+    if (folder is None) == (predictions is None):
+        raise typer.BadParameter("expected either a BUNDLE or --predictions")
+    if predictions is not None:
+        _evaluate_predictions(predictions, output)
+    elif folder is not None:
+        _evaluate_bundle(folder, data, work_folder)
+
+
+def _evaluate_predictions(path: Path, output: Path | None) -> None:
+    from training import analysis, tables
+    from training.predictions import load
+
+    analyses = [analysis.analyse(one) for one in load(path)]
+    if output is not None:
+        figures = [tables.as_json(one) for one in analyses]
+        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for one in analyses:
+        Console().print(tables.on_screen(one))
+
+
+def _evaluate_bundle(folder: Path, data: str, work_folder: Path) -> None:
     count = _phantom_count(data)
     checked = bundle.load(folder)
     from training.evaluate import evaluate as evaluate_months

@@ -1,0 +1,232 @@
+"""What predictions are worth: every figure with a 95% interval, over all, by sex and by age, and the gap between sexes.
+
+Before it: `training.predictions`. After it: tables on the screen and the report.
+
+References
+----------
+Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals); Cohen, Weighted kappa, 1968,
+doi:10.1037/h0026256.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from db.vocabulary import Sex, Stage
+from training.predictions import Predictions
+from worker.stage import ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS
+
+# Lower edges, months of reference bone age; 120 and 216 are where the stages change.
+AGE_BAND_EDGES_MONTHS = (0, 36, 72, ADOLESCENT_FROM_MONTHS, 168, ADULT_FROM_MONTHS, 241)
+STAGES = (Stage.CHILD, Stage.ADOLESCENT, Stage.ADULT)
+
+_BOOTSTRAP_SAMPLES = 2000
+_SMALL_ERROR_MONTHS, _YEAR_MONTHS, _LARGE_ERROR_MONTHS = 5, 12, 15
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An estimate with its 95% interval; NaN where there is too little to tell."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, samples: Float64) -> "Figure":
+        """Return an estimate with the percentiles of what it is in resampled radiographs."""
+        known = samples[np.isfinite(samples)]
+        if not math.isfinite(value) or not known.size:
+            return cls(math.nan, math.nan, math.nan)
+        low, high = np.percentile(known, (2.5, 97.5))
+        return cls(float(value), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A published or promised bound, and whether it is met: by the estimate, and by its interval too."""
+
+    words: str
+    is_met: bool
+    is_proven: bool
+
+
+class Errors:
+    """The errors on some radiographs.
+
+    Parameters
+    ----------
+    predictions
+        At least none; of fewer than two, no R².
+    seed
+        Of the resampling; two groups that are compared have different ones.
+    """
+
+    def __init__(self, predictions: Predictions, seed: int = 0) -> None:
+        self._predictions = predictions
+        self.radiographs = len(predictions.reference_months)
+        rng = np.random.default_rng(seed)
+        even = np.full(self.radiographs, 1 / max(self.radiographs, 1))
+        resampled = (
+            rng.multinomial(self.radiographs, even, _BOOTSTRAP_SAMPLES) if self.radiographs else np.zeros((1, 0))
+        )
+        # The radiographs as they are, then resampled: how often each is taken.
+        self._taken = np.vstack([np.ones((1, self.radiographs)), resampled]).astype(np.float64)
+
+    @cached_property
+    def figures(self) -> Mapping[str, Figure]:
+        """The figures by name: months, but for ``r2`` and the fractions of the radiographs."""
+        return {name: Figure.of(samples[0], samples[1:]) for name, samples in self.samples.items()}
+
+    @cached_property
+    def samples(self) -> Mapping[str, Float64]:
+        """Each figure as it is, then in the resampled radiographs."""
+        reference = self._predictions.reference_months
+        error = self._predictions.predicted_months - reference
+        size = np.abs(error)
+        squared, mean_squared = self._mean(error**2), self._mean(reference**2) - self._mean(reference) ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            r2 = 1 - squared / np.where(mean_squared > 0, mean_squared, np.nan)
+        return {
+            "mae": self._mean(size),
+            "rmse": np.sqrt(squared),
+            "r2": r2,
+            "mean_error": self._mean(error),
+            "within_12": self._mean(size <= _YEAR_MONTHS),
+            "under_5": self._mean(size < _SMALL_ERROR_MONTHS),
+            "from_5_to_15": self._mean((size >= _SMALL_ERROR_MONTHS) & (size <= _LARGE_ERROR_MONTHS)),
+            "over_15": self._mean(size > _LARGE_ERROR_MONTHS),
+        }
+
+    @cached_property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Radiographs (3, 3) by stage of the reference and, in the columns, of the prediction."""
+        return np.asarray(np.rint(self._confusions[0]), np.int64)
+
+    @cached_property
+    def stage_figures(self) -> Mapping[str, Figure]:
+        """Accuracy, quadratic weighted kappa, and the recall of each stage."""
+        told = {"accuracy": _accuracy, "kappa": weighted_kappa} | {
+            f"recall_{stage.lower()}": _recall_of(number) for number, stage in enumerate(STAGES)
+        }
+        of_each = {name: measure(self._confusions) for name, measure in told.items()}
+        return {name: Figure.of(samples[0], samples[1:]) for name, samples in of_each.items()}
+
+    @cached_property
+    def _confusions(self) -> Float64:
+        edges = (ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS)
+        reference = np.digitize(self._predictions.reference_months, edges)
+        predicted = np.digitize(self._predictions.predicted_months, edges)
+        cells = np.eye(len(STAGES) ** 2)[reference * len(STAGES) + predicted]
+        return np.asarray(self._taken @ cells).reshape(-1, len(STAGES), len(STAGES))
+
+    def _mean(self, values: npt.NDArray[np.generic]) -> Float64:
+        if not self.radiographs:
+            return np.full(len(self._taken), math.nan)
+        return np.asarray(self._taken @ values.astype(np.float64)) / self.radiographs
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All figures of one model.
+
+    Attributes
+    ----------
+    by_sex, by_age_band
+        Keys are M and F, and such as ``36-71`` for 36 months up to but not including 72, by the reference.
+    gap
+        Girls' figure less boys': of ``mae``, ``rmse`` and ``r2``.
+    """
+
+    name: str
+    overall: Errors
+    by_sex: Mapping[Sex, Errors]
+    by_age_band: Mapping[str, Errors]
+    gap: Mapping[str, Figure]
+    targets: tuple[Target, ...]
+
+
+def analyse(predictions: Predictions) -> Analysis:
+    """Analyse one model's predictions.
+
+    Parameters
+    ----------
+    predictions
+        Of one radiograph or more.
+
+    Returns
+    -------
+    Analysis
+        The same for the same predictions.
+    """
+    reference, overall = predictions.reference_months, Errors(predictions)
+    girls = Errors(predictions.where(~predictions.is_male), seed=1)
+    boys = Errors(predictions.where(predictions.is_male), seed=2)
+    bands = {
+        f"{low}-{high - 1}": Errors(predictions.where((reference >= low) & (reference < high)))
+        for low, high in pairwise(AGE_BAND_EDGES_MONTHS)
+    }
+    gap = {name: _difference(girls.samples[name], boys.samples[name]) for name in ("mae", "rmse", "r2")}
+    return Analysis(
+        predictions.name, overall, {Sex.FEMALE: girls, Sex.MALE: boys}, bands, gap, _targets(overall.figures, gap)
+    )
+
+
+def weighted_kappa(confusion: Float64) -> Float64:
+    """Return Cohen's kappa with quadratic weights: 1 for agreement, 0 for what chance gives.
+
+    Parameters
+    ----------
+    confusion
+        (..., k, k), by reference and, in the columns, by prediction.
+
+    Returns
+    -------
+    numpy.ndarray
+        (...); NaN where chance leaves nothing to disagree about.
+    """
+    steps = np.arange(confusion.shape[-1])
+    weights = (steps[:, np.newaxis] - steps) ** 2
+    rows, columns = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    expected = rows[..., :, np.newaxis] * columns[..., np.newaxis, :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = (weights * confusion).sum(axis=(-2, -1)) * confusion.sum(axis=(-2, -1))
+        return np.asarray(1 - observed / (weights * expected).sum(axis=(-2, -1)))
+
+
+def _accuracy(confusion: Float64) -> Float64:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)))
+
+
+def _recall_of(stage: int) -> Callable[[Float64], Float64]:
+    def recall(confusion: Float64) -> Float64:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(confusion[..., stage, stage] / confusion[..., stage, :].sum(axis=-1))
+
+    return recall
+
+
+def _difference(first: Float64, second: Float64) -> Figure:
+    return Figure.of(first[0] - second[0], first[1:] - second[1:])
+
+
+def _targets(figures: Mapping[str, Figure], gap: Mapping[str, Figure]) -> tuple[Target, ...]:
+    r2, mae = figures["r2"], figures["mae"]
+    bounds = (("mae", 2.0, "gap of the MAE under 2 months"), ("rmse", 2.0, "gap of the RMSE under 2 months"))
+    return (
+        Target("R² of 0.92 or more", r2.value >= 0.92, r2.low >= 0.92),  # noqa: PLR2004  as published
+        Target("MAE of 12 months or less", mae.value <= _YEAR_MONTHS, mae.high <= _YEAR_MONTHS),
+        *(_within(words, gap[name], bound) for name, bound, words in (*bounds, ("r2", 0.01, "gap of R² under 0.01"))),
+    )
+
+
+def _within(words: str, figure: Figure, bound: float) -> Target:
+    return Target(words, abs(figure.value) < bound, max(abs(figure.low), abs(figure.high)) < bound)
