@@ -11,7 +11,7 @@ import tensorflow as tf
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from training.export import AssessFunction
 from training.networks import xception
-from training.networks.build import build
+from training.networks.build import build, from_keras
 from training.networks.network import Shape, channels, copy_weights
 from training.recipe import HeadRecipe, NetworkRecipe, RecipeError
 from worker.preprocess import Preprocessing
@@ -84,8 +84,7 @@ def test_grey_values_reach_the_first_convolution_between_minus_one_and_one(name:
     ],
 )
 def test_with_its_weights_it_sees_what_the_network_of_keras_sees(name: str, scale: float, offset: float) -> None:
-    module = importlib.import_module(f"training.networks.{name}")
-    theirs, ours, rng = module.from_keras(None), module.build_backbone(), np.random.default_rng(2)
+    theirs, ours, rng = from_keras(name, None), backbone_of(name), np.random.default_rng(2)
     theirs.set_weights([_moved(weight, rng) for weight in theirs.get_weights()])
     copy_weights(theirs, ours)
     image = rng.random((1, *SIZE, 1), np.float32)
@@ -132,7 +131,7 @@ def test_a_frozen_backbone_learns_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "weights", "words"),
     [
-        ("cnn", "imagenet", "nobody publishes ImageNet weights of cnn for Keras; expected none"),
+        ("cnn", "imagenet", "Keras has no ImageNet weights of cnn; expected none"),
         ("resnet50", "nowhere.weights.h5", "nowhere.weights.h5 of resnet50 cannot be used"),
     ],
 )

@@ -4,13 +4,14 @@ Before it: `training.recipe`. After it: `training.fit`.
 """
 
 import importlib
-from types import ModuleType
 
 import keras
 
 from training.networks import head
 from training.networks.network import Shape, copy_weights, join
 from training.recipe import HeadRecipe, NetworkRecipe, RecipeError
+
+_NAMES_IN_KERAS = {"xception": "Xception", "resnet50": "ResNet50", "efficientnet_b4": "EfficientNetB4"}
 
 
 def build(network: NetworkRecipe, answering: HeadRecipe, shape: Shape) -> keras.Model:
@@ -38,17 +39,30 @@ def build(network: NetworkRecipe, answering: HeadRecipe, shape: Shape) -> keras.
     architecture = importlib.import_module(f"training.networks.{network.architecture}")
     backbone = architecture.build_backbone(shape, network.width)
     if network.weights != "none":
-        _copy_initial(architecture, network.weights, backbone)
+        _copy_initial(network.architecture, network.weights, backbone)
     backbone.trainable = not network.is_frozen
     return join(network.architecture, backbone, head.build(answering, backbone.output_shape))
 
 
-def _copy_initial(architecture: ModuleType, weights: str, backbone: keras.Model) -> None:
-    name = architecture.__name__.rpartition(".")[-1]
-    if not hasattr(architecture, "from_keras"):
-        raise RecipeError(f"network.weights: nobody publishes ImageNet weights of {name} for Keras; expected none")
+def from_keras(architecture: str, weights: str | None) -> keras.Model:
+    """Return a backbone as Keras has it, for colour and without a top, with its weights.
+
+    Parameters
+    ----------
+    architecture
+        One of those that Keras has.
+    weights
+        ``imagenet``, which are downloaded, the path of a file of them without a top, or None for random ones.
+    """
+    make = getattr(keras.applications, _NAMES_IN_KERAS[architecture])
+    return make(weights=weights, include_top=False)
+
+
+def _copy_initial(architecture: str, weights: str, backbone: keras.Model) -> None:
+    if architecture not in _NAMES_IN_KERAS:
+        raise RecipeError(f"network.weights: Keras has no ImageNet weights of {architecture}; expected none")
     try:
-        copy_weights(architecture.from_keras(weights), backbone)
+        copy_weights(from_keras(architecture, weights), backbone)
     except Exception as error:  # Keras tells of a download that failed by a plain Exception
         words = "expected none, imagenet (downloaded) or the path of weights without a top, for a width of 1"
-        raise RecipeError(f"network.weights: {weights} of {name} cannot be used ({error}); {words}") from error
+        raise RecipeError(f"network.weights: {weights} of {architecture} cannot be used ({error}); {words}") from error

@@ -48,17 +48,6 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
     return keras.Model(image, x, name=BACKBONE)
 
 
-def from_keras(weights: str | None) -> keras.Model:
-    """Return the network as Keras has it, for its weights.
-
-    Parameters
-    ----------
-    weights
-        ``imagenet``, which are downloaded, the path of a file of them without a top, or None for random ones.
-    """
-    return keras.applications.ResNet50(weights=weights, include_top=False)
-
-
 def _bottleneck(x: Any, filters: int, strides: int, *, is_first: bool) -> Any:
     shortcut = x
     if is_first:

@@ -72,14 +72,3 @@ def _middle_block(x: Any, filters: int) -> Any:
     for _ in range(3):
         x = _separable(layers.ReLU()(x), filters)
     return layers.Add()([x, shortcut])
-
-
-def from_keras(weights: str | None) -> keras.Model:
-    """Return the network as Keras has it, for its weights.
-
-    Parameters
-    ----------
-    weights
-        ``imagenet``, which are downloaded, the path of a file of them without a top, or None for random ones.
-    """
-    return keras.applications.Xception(weights=weights, include_top=False)
