@@ -29,7 +29,7 @@ doctor: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(TESTS)
 
-# Every fault at default settings, an hour or so; then the table in the README is written anew.
+# Every fault at default settings, two hours or so; then the table in the README is written anew.
 faults: $(INSTALLED)
 	rm -rf .faults
 	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults

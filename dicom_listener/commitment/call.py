@@ -59,6 +59,8 @@ class Caller:
         Returns the requests that are still seen to on their own associations.
     tls
         Returns how to connect, or None for plain TCP; raises SettingsError for files that cannot be used.
+    is_stopping
+        Returns whether no further requester is to be called.
     """
 
     def __init__(
@@ -67,13 +69,16 @@ class Caller:
         ae_title: str,
         peers: Mapping[str, Address],
         held: Callable[[], Collection[int]],
+        *,
         tls: Callable[[], ssl.SSLContext | None],
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._decide = decide
         self._ae_title = ae_title
         self._peers = peers
         self._held = held
         self._tls = tls
+        self._is_stopping = is_stopping
 
     def go_round(self) -> None:
         """Report on whatever is due.
@@ -87,6 +92,8 @@ class Caller:
             due = ledger.claim_due(session, self._held(), _AT_MOST)
         by_requester = attrgetter("calling_ae_title")
         for ae_title, commitments in groupby(sorted(due, key=by_requester), by_requester):
+            if self._is_stopping():  # whoever is left is due again when the lease is over
+                return
             self._report_to(ae_title, list(commitments))
 
     def _report_to(self, ae_title: str, commitments: list[StorageCommitment]) -> None:

@@ -33,6 +33,11 @@ class Loop:
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the round under way is to be the last."""
+        return self._is_stopping
+
     def start(self) -> None:
         """Start the thread; its first round is at once."""
         self._thread.start()

@@ -48,7 +48,10 @@ class StorageCommitment:
         self.conversations = Conversations(decided, peers, self._wake_answering, self._wake_calling)
         secured = partial(calling_context, settings)
         secured()  # a file that cannot be used is told of at the start
-        caller = Caller(decided, settings.ae_title, peers, self.conversations.held, secured)
+        held = self.conversations.held
+        caller = Caller(
+            decided, settings.ae_title, peers, held, tls=secured, is_stopping=lambda: self._calling.is_stopping
+        )
         self._answering = Loop("commitment_answers", self.conversations.go_round, _LOOK_SECONDS, database)
         self._calling = Loop("commitment_calls", caller.go_round, settings.sweep_seconds, database)
 

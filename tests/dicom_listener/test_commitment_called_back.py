@@ -9,6 +9,7 @@ from db import settings as db_settings
 from db.errors import SettingsError
 from db.session import transaction
 from dicom_listener.commitment import open_association
+from dicom_listener.commitment.call import Caller
 from dicom_listener.commitment.peers import parse_peers
 from dicom_listener.settings import ListenerSettings
 from tests.dicom_listener.conftest import poll
@@ -152,3 +153,19 @@ def test_a_malformed_address_names_its_setting(text: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("CARPUS_COMMITMENT_PEERS", text)
     with pytest.raises(SettingsError, match="CARPUS_COMMITMENT_PEERS"):
         db_settings.load(ListenerSettings)
+
+
+def _caller(*, is_stopping: bool) -> Caller:
+    """Return one that knows no requester's address."""
+    return Caller(lambda _: None, "CARPUS", {}, set, tls=lambda: None, is_stopping=lambda: is_stopping)
+
+
+@pytest.mark.usefixtures("carpus_env")
+def test_a_listener_that_stops_calls_nobody_any_more(peer_port: int) -> None:
+    with committing(commitment_peers=f"{AE_TITLE}=127.0.0.1:{peer_port}") as listener:
+        Requester(listener.port).ask_and_go(hand_radiograph())
+        poll(commitments, lambda found: found[0].attempts == 1)
+    for is_stopping in (True, False):
+        due_now()
+        _caller(is_stopping=is_stopping).go_round()
+        assert (commitments()[0].due_at is None) is not is_stopping  # given up, for want of an address, or left
