@@ -6,7 +6,7 @@ module.
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import typer
@@ -17,6 +17,9 @@ from db.vocabulary import Sex
 from training import dataset, recipe
 from training.phantom import draw
 from worker import bundle
+
+if TYPE_CHECKING:
+    from training.predictions import Predictions
 
 app = typer.Typer(
     help="Make and compare bone age models.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -51,23 +54,17 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="Instead of a bundle: a CSV of predictions that some model has made.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="With --predictions: a .json file for the same figures.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A .json file for the same figures.")] = None,
     work_folder: WorkFolder = _DEFAULT_WORK_FOLDER,
 ) -> None:
-    """Print how far off a bundle is on drawn hands it has not seen, or what predictions in a table are worth."""
+    """Print what a bundle's answers for drawn hands it has not seen are worth, or those in a table of predictions."""
     if (folder is None) == (predictions is None):
         raise typer.BadParameter("expected either a BUNDLE or --predictions")
-    if predictions is not None:
-        _evaluate_predictions(predictions, output)
-    elif folder is not None:
-        _evaluate_bundle(folder, data, work_folder)
-
-
-def _evaluate_predictions(path: Path, output: Path | None) -> None:
     from training import analysis, tables
     from training.predictions import load
 
-    analyses = [analysis.analyse(one) for one in load(path)]
+    made = load(predictions) if predictions is not None else [_predictions_of(folder or Path(), data, work_folder)]
+    analyses = [analysis.analyse(one) for one in made]
     if output is not None:
         figures = [tables.as_json(one) for one in analyses]
         output.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -75,18 +72,17 @@ def _evaluate_predictions(path: Path, output: Path | None) -> None:
         Console().print(tables.on_screen(one))
 
 
-def _evaluate_bundle(folder: Path, data: str, work_folder: Path) -> None:
+def _predictions_of(folder: Path, data: str, work_folder: Path) -> "Predictions":
     count = _phantom_count(data)
     checked = bundle.load(folder)
-    from training.evaluate import evaluate as evaluate_months
-    from training.evaluate import table
+    from training.evaluate import predict
     from worker.engines import tensorflow
 
     engine = tensorflow.load(checked)
     hands = dataset.subjects(dataset.Split.HELD_OUT, count)
     images = dataset.images(hands, checked.card.preprocessing, work_folder / "cache")
-    metrics = evaluate_months(lambda image, sex: engine.predict(image, sex).bone_age_months, images, hands)
-    Console().print(table(metrics))
+    name = f"{checked.card.name} {checked.card.version}"
+    return predict(name, lambda image, sex: engine.predict(image, sex).bone_age_months, images, hands)
 
 
 @app.command()

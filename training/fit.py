@@ -16,13 +16,15 @@ import numpy.typing as npt
 from rich import print as show
 
 from training import dataset
+from training.analysis import analyse
 from training.augment import augment
 from training.dataset import Split, Subject
-from training.evaluate import evaluate, network_input, table
+from training.evaluate import metrics, network_input, predict
 from training.export import export
 from training.networks.build import build
 from training.networks.network import ANY_SHAPE, Shape
 from training.recipe import Recipe
+from training.tables import on_screen
 from worker.bundle import Bundle, Card, Metrics, TrainingData
 from worker.preprocess import encode_sex
 
@@ -82,9 +84,9 @@ def fit(recipe: Recipe, folder: Path, work_folder: Path, processes: int | None =
     run = hashlib.sha256((recipe.model_dump_json() + data_digest).encode()).hexdigest()
     checkpoint = work_folder / "training" / f"{recipe.name}-{run}.keras"
     network = fit_network(recipe, (drawn[0], seen), (drawn[1], watched), checkpoint)
-    metrics = evaluate(predictor(network), drawn[2], held_out)
-    show(table(metrics))
-    return export(network, _card(recipe, metrics, data_digest), folder)
+    analysis = analyse(predict(recipe.name, predictor(network), drawn[2], held_out))
+    show(on_screen(analysis))
+    return export(network, _card(recipe, metrics(analysis, held_out), data_digest), folder)
 
 
 def fit_network(
@@ -129,7 +131,7 @@ def fit_network(
 
 
 def predictor(network: keras.Model) -> Callable[[Float32, Float32], Float32]:
-    """Return a function for `training.evaluate.evaluate` that asks the network itself.
+    """Return a function for `training.evaluate.predict` that asks the network itself.
 
     Parameters
     ----------
@@ -179,11 +181,11 @@ def _validation_mae_months(
     def predict_months(image: Float32, sex: Float32) -> Float32:
         return ask(np.stack([_shrunk(one[..., 0], shrink) for one in image])[..., np.newaxis], sex)
 
-    mae_months = evaluate(predict_months, images, subjects).overall.mae_months
-    return math.nan if mae_months is None else mae_months.value
+    found = predict("network", predict_months, images, subjects)
+    return float(np.abs(found.predicted_months - found.reference_months).mean())
 
 
-def _card(recipe: Recipe, metrics: Metrics, data_digest: str) -> Card:
+def _card(recipe: Recipe, measured: Metrics, data_digest: str) -> Card:
     return Card(
         name=recipe.name,
         version=recipe.version,
@@ -199,7 +201,7 @@ def _card(recipe: Recipe, metrics: Metrics, data_digest: str) -> Card:
             digest=data_digest,
             split_seed=Split.TRAINING,
         ),
-        metrics=metrics,
+        metrics=measured,
         intended_use=recipe.intended_use,
         limitations=recipe.limitations,
         library_versions={},

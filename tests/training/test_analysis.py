@@ -49,6 +49,11 @@ def test_stages_of_five_radiographs_are_those_worked_out_by_hand() -> None:
     assert found == pytest.approx(expected | {"recall_adult": 0.5})
 
 
+def test_the_interval_is_that_of_a_mean_of_coin_tosses() -> None:
+    figure = Errors(of(*[(100, 100), (100, 102)] * 200)).figures["mae"]  # mean 1, SD 1: 95% within 1.96 / sqrt(400)
+    assert (figure.low, figure.high) == pytest.approx((0.902, 1.098), abs=0.015)
+
+
 def test_of_agreement_kappa_is_one_and_of_chance_zero() -> None:
     assert weighted_kappa(np.diag([3.0, 2.0, 1.0])) == 1
     assert weighted_kappa(np.full((3, 3), 2.0)) == 0
