@@ -4,15 +4,17 @@ Before it: `training.predictions`. After it: tables on the screen and the report
 
 References
 ----------
-Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals); Cohen, Weighted kappa, 1968,
-doi:10.1037/h0026256.
+Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals); Wilson, Probable inference, 1927,
+doi:10.1080/01621459.1927.10502953 (intervals of fractions, which resampling makes too narrow near 0 and 1); Cohen,
+Weighted kappa, 1968, doi:10.1037/h0026256.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,8 @@ AGE_BAND_EDGES_MONTHS = (0, 36, 72, ADOLESCENT_FROM_MONTHS, 168, ADULT_FROM_MONT
 STAGES = (Stage.CHILD, Stage.ADOLESCENT, Stage.ADULT)
 
 _BOOTSTRAP_SAMPLES = 2000
+_Z = NormalDist().inv_cdf(0.975)
+_FRACTIONS = frozenset({"within_12", "under_5", "from_5_to_15", "over_15"})
 _SMALL_ERROR_MONTHS, _YEAR_MONTHS, _LARGE_ERROR_MONTHS = 5, 12, 15
 
 Float64 = npt.NDArray[np.float64]
@@ -33,7 +37,7 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Figure:
-    """An estimate with its 95% interval; NaN where there is too little to tell."""
+    """An estimate with its 95% interval; NaN where there is too little to tell, as of one radiograph's interval."""
 
     value: float
     low: float
@@ -43,10 +47,17 @@ class Figure:
     def of(cls, value: float, samples: Float64) -> "Figure":
         """Return an estimate with the percentiles of what it is in resampled radiographs."""
         known = samples[np.isfinite(samples)]
-        if not math.isfinite(value) or not known.size:
-            return cls(math.nan, math.nan, math.nan)
-        low, high = np.percentile(known, (2.5, 97.5))
+        low, high = np.percentile(known, (2.5, 97.5)) if math.isfinite(value) and known.size else (math.nan, math.nan)
         return cls(float(value), float(low), float(high))
+
+    @classmethod
+    def of_fraction(cls, value: float, count: float) -> "Figure":
+        """Return a fraction of so many with Wilson's interval."""
+        if not count:
+            return cls(math.nan, math.nan, math.nan)
+        doubt = _Z**2 / count
+        centre, half = value + doubt / 2, _Z * math.sqrt(value * (1 - value) / count + doubt / (4 * count))
+        return cls(float(value), (centre - half) / (1 + doubt), (centre + half) / (1 + doubt))
 
 
 @dataclass(frozen=True)
@@ -73,17 +84,21 @@ class Errors:
         self._predictions = predictions
         self.radiographs = len(predictions.reference_months)
         rng = np.random.default_rng(seed)
+        samples = _BOOTSTRAP_SAMPLES if self.radiographs > 1 else 0  # of one, each would say that it is certain
         even = np.full(self.radiographs, 1 / max(self.radiographs, 1))
-        resampled = (
-            rng.multinomial(self.radiographs, even, _BOOTSTRAP_SAMPLES) if self.radiographs else np.zeros((1, 0))
-        )
+        resampled = rng.multinomial(self.radiographs, even, samples) if samples else np.zeros((0, self.radiographs))
         # The radiographs as they are, then resampled: how often each is taken.
         self._taken = np.vstack([np.ones((1, self.radiographs)), resampled]).astype(np.float64)
 
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """The figures by name: months, but for ``r2`` and the fractions of the radiographs."""
-        return {name: Figure.of(samples[0], samples[1:]) for name, samples in self.samples.items()}
+        return {
+            name: Figure.of_fraction(samples[0], self.radiographs)
+            if name in _FRACTIONS
+            else Figure.of(samples[0], samples[1:])
+            for name, samples in self.samples.items()
+        }
 
     @cached_property
     def samples(self) -> Mapping[str, Float64]:
@@ -113,11 +128,13 @@ class Errors:
     @cached_property
     def stage_figures(self) -> Mapping[str, Figure]:
         """Accuracy, quadratic weighted kappa, and the recall of each stage."""
-        told = {"accuracy": _accuracy, "kappa": weighted_kappa} | {
-            f"recall_{stage.lower()}": _recall_of(number) for number, stage in enumerate(STAGES)
+        right, of_each = np.diag(self._confusions[0]), self._confusions[0].sum(axis=1)
+        kappa = weighted_kappa(self._confusions)
+        recalls = {
+            f"recall_{stage.lower()}": _fraction(right[number], of_each[number]) for number, stage in enumerate(STAGES)
         }
-        of_each = {name: measure(self._confusions) for name, measure in told.items()}
-        return {name: Figure.of(samples[0], samples[1:]) for name, samples in of_each.items()}
+        accuracy = _fraction(right.sum(), of_each.sum())
+        return {"accuracy": accuracy, "kappa": Figure.of(kappa[0], kappa[1:])} | recalls
 
     @cached_property
     def _confusions(self) -> Float64:
@@ -201,21 +218,14 @@ def weighted_kappa(confusion: Float64) -> Float64:
         return np.asarray(1 - observed / (weights * expected).sum(axis=(-2, -1)))
 
 
-def _accuracy(confusion: Float64) -> Float64:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)))
-
-
-def _recall_of(stage: int) -> Callable[[Float64], Float64]:
-    def recall(confusion: Float64) -> Float64:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(confusion[..., stage, stage] / confusion[..., stage, :].sum(axis=-1))
-
-    return recall
+def _fraction(part: float, whole: float) -> Figure:
+    return Figure.of_fraction(part / whole if whole else math.nan, whole)
 
 
 def _difference(first: Float64, second: Float64) -> Figure:
-    return Figure.of(first[0] - second[0], first[1:] - second[1:])
+    """Return how much more the first is; of one with too few to tell, without an interval."""
+    are_known = len(first) == len(second)
+    return Figure.of(first[0] - second[0], first[1:] - second[1:] if are_known else first[:0])
 
 
 def _targets(figures: Mapping[str, Figure], gap: Mapping[str, Figure]) -> tuple[Target, ...]:

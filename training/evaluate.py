@@ -95,6 +95,6 @@ def _summary(errors: Errors) -> ErrorSummary:
 
 
 def _interval(figure: Figure) -> Interval | None:
-    if math.isnan(figure.value):
+    if math.isnan(figure.low):
         return None
     return Interval(value=round(figure.value, 2), low=round(figure.low, 2), high=round(figure.high, 2))

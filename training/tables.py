@@ -63,8 +63,9 @@ def _group(errors: Errors) -> dict[str, Any]:
     }
 
 
-def _figure(figure: Figure) -> dict[str, float] | None:
-    return None if math.isnan(figure.value) else {"value": figure.value, "low": figure.low, "high": figure.high}
+def _figure(figure: Figure) -> dict[str, float | None] | None:
+    told = {"value": figure.value, "low": figure.low, "high": figure.high}
+    return None if math.isnan(figure.value) else {name: None if math.isnan(one) else one for name, one in told.items()}
 
 
 def _errors(analysis: Analysis) -> Table:
@@ -109,4 +110,4 @@ def _text(figure: Figure, name: str) -> str:
         return ""
     scale, digits = (100, 1) if name in _PERCENT else (1, 3 if name in _WITHOUT_UNIT else 2)
     value, low, high = (f"{scale * one:.{digits}f}" for one in (figure.value, figure.low, figure.high))
-    return f"{value} ({low} to {high})"
+    return value if math.isnan(figure.low) else f"{value} ({low} to {high})"

@@ -35,7 +35,7 @@ class Interval(_CardPart):
 
 
 class ErrorSummary(_CardPart):
-    """How far off the model was on some of the held-out radiographs; `mae_months` is null where there were none."""
+    """How far off the model was on some of the held-out radiographs; `mae_months` is null for fewer than two."""
 
     radiographs: Count
     mae_months: Interval | None

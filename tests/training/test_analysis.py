@@ -54,6 +54,12 @@ def test_the_interval_is_that_of_a_mean_of_coin_tosses() -> None:
     assert (figure.low, figure.high) == pytest.approx((0.902, 1.098), abs=0.015)
 
 
+def test_a_fraction_has_wilsons_interval_also_where_all_are_right() -> None:
+    figure = Errors(of(*[(60, 60)] * 10)).figures["within_12"]
+    z_squared = 1.959964**2  # of n of n: n / (n + z²) to 1
+    assert (figure.value, figure.low, figure.high) == pytest.approx((1, 10 / (10 + z_squared), 1))
+
+
 def test_of_agreement_kappa_is_one_and_of_chance_zero() -> None:
     assert weighted_kappa(np.diag([3.0, 2.0, 1.0])) == 1
     assert weighted_kappa(np.full((3, 3), 2.0)) == 0
@@ -63,6 +69,7 @@ def test_of_agreement_kappa_is_one_and_of_chance_zero() -> None:
 def test_nothing_is_known_of_nobody_and_no_r2_of_one() -> None:
     analysis = analyse(of((60, 66)))
     assert analysis.overall.figures["mae"].value == 6
+    assert math.isnan(analysis.overall.figures["mae"].low)
     assert math.isnan(analysis.overall.figures["r2"].value)
     assert analysis.by_sex[Sex.MALE].radiographs == 0
     assert math.isnan(analysis.by_sex[Sex.MALE].figures["mae"].value)

@@ -21,7 +21,7 @@ def test_the_card_has_errors_over_all_by_sex_and_by_band() -> None:
     assert found.overall.mean_error_months is not None
     assert found.overall.mean_error_months.value == 2
     by_sex = {sex: summary.mae_months and summary.mae_months.value for sex, summary in found.by_sex.items()}
-    assert by_sex == {"F": 4.5, "M": 9}
+    assert by_sex == {"F": 4.5, "M": None}  # one boy
     counts = {band: summary.radiographs for band, summary in found.by_age_band_months.items()}
     assert counts == {"0-35": 0, "36-71": 2, "72-119": 0, "120-167": 1, "168-215": 0, "216-240": 0}
     assert found.by_age_band_months["216-240"].mae_months is None
