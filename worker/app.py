@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import TRANSPORT_ALIASES
 from redis.exceptions import RedisError
 
 from db import settings
@@ -17,6 +18,7 @@ from db.errors import SettingsError
 
 QUEUES = ("read", "assess")
 
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.transport:Transport"))
 app = Celery("carpus", include=["worker.tasks"])
 
 

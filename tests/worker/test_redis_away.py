@@ -10,8 +10,10 @@ from db.session import transaction
 from db.steps import STEPS, Step
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
-from tests.worker.working import Working, sweep_until
+from tests.worker.working import Working, rows, states_seen, sweep_until, wait_until
 from worker.app import enqueue, queue_length
+
+ROUNDS = 2
 
 
 @pytest.mark.parametrize("ask", [lambda: enqueue("read", 1), lambda: queue_length("read")], ids=["publish", "count"])
@@ -61,4 +63,25 @@ def test_a_worker_outlives_a_full_redis(
             client.config_set("maxmemory", 0)
     done = sweep_until(lambda found: all(row.state == step.done for row in found.values()))
     assert [row.reads for row in done.values()] == [1] * 6
+    assert worker.is_alive
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.queue)
+def test_a_worker_outlives_a_redis_that_dies_while_it_works_and_listens(
+    working: Callable[..., Working], carpus_env: CarpusEnvironment, step: Step
+) -> None:
+    worker = working(step.queue)
+    worker.wait_for_event("ready.")
+    for number in range(1, ROUNDS + 1):
+        name = f"takes a while {number}"
+        with transaction() as session:
+            add_radiograph(session, f"1.2.{number}", patient_id=name, state=step.waiting)
+        enqueue(step.queue, number)
+        wait_until(lambda: rows()[name].state == step.working, states_seen)  # noqa: B023  called at once
+        carpus_env.servers.redis.kill()
+        carpus_env.servers.redis.start()
+        worker.wait_for_event("Trying to re-establish", times=number)
+        worker.wait_for_event("Connected to redis", times=number + 1)
+        assert worker.is_alive
+    sweep_until(lambda found: all(row.state == step.done for row in found.values()))
     assert worker.is_alive

@@ -33,9 +33,9 @@ class Working(child.Held):
                 [sys.executable, "-m", "celery", *hostile], output, os.environ | {"PYTHONPATH": str(ROOT)} | environment
             )
 
-    def wait_for_event(self, event: str) -> None:
-        """Wait until the worker has logged something."""
-        wait_until(lambda: event in self._log.read_text(), self._log.read_text)
+    def wait_for_event(self, event: str, times: int = 1) -> None:
+        """Wait until the worker has logged something, so many times."""
+        wait_until(lambda: self._log.read_text().count(event) >= times, self._log.read_text)
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit status; one that does not end fails the test."""
