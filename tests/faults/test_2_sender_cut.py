@@ -12,6 +12,7 @@ from tests.faults.trial import Plant
 @pytest.mark.timeout(600)
 def test_a_sender_is_cut_off_in_mid_transfer(plant: Plant) -> None:
     port, rounds = plant.stack.ports.listener, plant.rounds(short=100, long=1000)
+    plant.wait_for_listener()  # which an earlier trial may have killed after all was promised
     recording = Recording(radiographs(1)[0], port)
     cuts = [(plant.chance.random() * 0.999, plant.chance.random() < 0.5) for _ in range(rounds)]
     uids: list[str] = []
