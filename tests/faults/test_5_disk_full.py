@@ -37,6 +37,7 @@ def test_the_store_is_full_while_receiving(plant: Plant) -> None:
     _with_a_small_store(plant, "51", "store full while receiving (ENOSPC)", full)
 
 
+@pytest.mark.long
 def test_the_store_is_full_while_reading(plant: Plant) -> None:
     def full(trial: Trial, disk: SmallDisk) -> None:
         with plant.without("read"):

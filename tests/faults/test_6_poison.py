@@ -34,7 +34,7 @@ def _poisoned_reader(plant: Plant) -> Iterator[None]:
         child.stop(worker)
 
 
-@pytest.mark.parametrize("poison", some(POISONS, in_short=["crashes"]))
+@pytest.mark.parametrize("poison", some(POISONS, in_short=[]))  # in short by `tests/worker/test_limits`
 def test_a_poison_image_fails_after_three_attempts_and_alone(plant: Plant, poison: str) -> None:
     order = f"6{list(POISONS).index(poison)}"
     with (

@@ -1,6 +1,7 @@
 """Every architecture: the published number of parameters, and what a backbone of Keras' own would see."""
 
 import importlib
+from functools import cache
 from typing import Any
 
 import keras
@@ -19,10 +20,12 @@ from worker.preprocess import Preprocessing
 pytestmark = KERAS_ON_NUMPY_2
 
 ARCHITECTURES = ("xception", "convmixer", "cnn", "shallow", "resnet50", "inception_v4", "efficientnet_b4")
+FROM_MINUS_ONE_TO_ONE = {"xception", "convmixer", "inception_v4"}  # what their first convolution is to see
 SIZE = Shape(96, 96)
 SEX_AWARE = HeadRecipe(pooling="average", dense_units=(8,), takes_sex=True)
 
 
+@cache
 def backbone_of(name: str, *arguments: Any) -> keras.Model:
     return importlib.import_module(f"training.networks.{name}").build_backbone(*arguments)
 
@@ -69,12 +72,6 @@ def test_channels_are_the_nearest_multiple_of_eight() -> None:
     assert channels(32, 0.0625) == 8
 
 
-@pytest.mark.parametrize("name", ["xception", "convmixer", "inception_v4"])
-def test_grey_values_reach_the_first_convolution_between_minus_one_and_one(name: str) -> None:
-    scaling = backbone_of(name, SIZE, 0.01).layers[1]
-    assert np.asarray(scaling(np.array([[[[0.0], [0.5], [1.0]]]], np.float32))).ravel() == pytest.approx([-1, 0, 1])
-
-
 @pytest.mark.parametrize(
     ("name", "scale", "offset"),
     [
@@ -111,7 +108,11 @@ def test_every_network_answers_for_both_sexes_and_says_where_it_looked(
     assert np.isnan(found["bone_age_months"][1])
     assert not np.allclose(found["bone_age_if_female_months"], found["bone_age_if_male_months"])
     assert np.isfinite(found["heat_map"]).all()
-    assert found["heat_map"].shape[1:] == network.get_layer("backbone").output_shape[1:3]
+    backbone = network.get_layer("backbone")
+    assert found["heat_map"].shape[1:] == backbone.output_shape[1:3]
+    if name in FROM_MINUS_ONE_TO_ONE:
+        greys = np.array([[[[0.0], [0.5], [1.0]]]], np.float32)
+        assert np.asarray(backbone.layers[1](greys)).ravel() == pytest.approx([-1, 0, 1])
 
 
 def test_a_network_that_is_not_told_the_sex_gives_its_number_without() -> None:
