@@ -73,8 +73,8 @@ fuzz: $(INSTALLED)
 locks: $(INSTALLED)
 	$(COMPILE) --output-file locks/base.txt
 	$(COMPILE) --extra tensorflow --output-file locks/tensorflow.txt
-	$(COMPILE) --extra gpu --output-file locks/gpu.txt
-	$(COMPILE) --extra tensorflow --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
+	$(COMPILE) --extra gpu --extra training --output-file locks/gpu.txt
+	$(COMPILE) --extra tensorflow --extra training --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 
 # Not .carpus: it holds the database and the radiographs of `carpus up`.
 clean:
