@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from carpus.followed import Followed
 from worker import explain, radiograph
+from worker.preprocess import Preprocessing
 
 ACROSS = 4
 TILE_ROWS, TILE_COLUMNS = 320, 512
@@ -47,15 +48,16 @@ def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
 def _tile(one: Followed, store: Path) -> NDArray[np.uint8]:
     """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
     picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
+    preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint16)
-    grid = np.asarray(one.columns["heat_map"], np.float32)
+    plain = cv2.cvtColor((picture >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    explained = explain.overlay(picture, np.asarray(one.columns["heat_map"], np.float32), preprocessing)
     tile = np.zeros((TILE_ROWS + CAPTION_ROWS, TILE_COLUMNS, 3), np.uint8)
-    plain = explain.overlay(small, np.zeros_like(grid))
-    top, left = (TILE_ROWS - small.shape[0]) // 2, (TILE_COLUMNS // 2 - small.shape[1]) // 2
-    for tile_half, image in zip(np.hsplit(tile, 2), (plain, explain.overlay(small, grid)), strict=True):
-        tile_half[top : top + small.shape[0], left : left + small.shape[1]] = image
+    for tile_half, image in zip(np.hsplit(tile, 2), (plain, explained), strict=True):
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        top, left = (TILE_ROWS - small.shape[0]) // 2, (TILE_COLUMNS // 2 - small.shape[1]) // 2
+        tile_half[top : top + small.shape[0], left : left + small.shape[1]] = small
     cv2.putText(
         tile, _caption(one), (_MARGIN, TILE_ROWS + CAPTION_ROWS - 10), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA
     )

@@ -31,7 +31,8 @@ def add_radiograph(session: Session, sop_instance_uid: str = "1.2.3", **columns:
 
 def add_model_version(session: Session, sha256: str = DIGEST) -> int:
     """Add a model version and return its id."""
-    row = ModelVersion(name="drawn", version="1.0.0", sha256=sha256, card={"intended_use": "demonstration"})
+    card = {"intended_use": "demonstration", "preprocessing": {"rows": 64, "columns": 64}}
+    row = ModelVersion(name="drawn", version="1.0.0", sha256=sha256, card=card)
     session.add(row)
     session.flush()
     return row.id

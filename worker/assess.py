@@ -35,7 +35,7 @@ def assess(claim: Claim, active: Active) -> None:
     store = settings.shared().store
     with told_apart(store):
         pixels = standard.load(store / str(row.standard_path), str(row.standard_sha256))
-    image = preprocess(pixels, active.bundle.card.preprocessing)
+    image = preprocess(pixels, active.bundle.card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
     sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)
     predictions = active.engine.predict(image[np.newaxis], sex)

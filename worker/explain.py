@@ -5,16 +5,16 @@ contact sheet and the pictures for readers are drawn from them.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.preprocess import Preprocessing, fitted_size
+from worker.preprocess import Preprocessing, crop_box, placed
 
 OPACITY = 0.55  # of the hottest place; the bone below stays readable
-_CELL_PIXELS = 32  # scale of the letterbox in which the heat map's frame is found
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class HeatMap:
     Attributes
     ----------
     grid
-        (rows, columns) float32, 0 to 1, over the network's input, letterbox included.
+        (rows, columns) float32, 0 to 1, over the network's input, padding included.
     peak_months
         What 1 stands for, in months of the estimate; 0 for an empty map.
     """
@@ -46,45 +46,58 @@ def explain(heat_map: NDArray[np.float32]) -> HeatMap:
     return HeatMap(grid.astype(np.float32), peak_months)
 
 
-def over_radiograph(grid: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Spread a stored heat map over the radiograph it explains, leaving out the letterbox around it.
+def over_radiograph(
+    grid: NDArray[np.float32], radiograph: NDArray[np.uint16], preprocessing: Preprocessing, folder: Path = Path()
+) -> NDArray[np.float32]:
+    """Spread a stored heat map over the radiograph it explains.
 
     Parameters
     ----------
     grid
-        (rows, columns) float32 in [0, 1], over the network's input, whose aspect ratio it has.
-    rows, columns
-        Size of the standard radiograph in px.
+        (rows, columns) float32 in [0, 1], over the network's input.
+    radiograph
+        (rows, columns) uint16: the standard radiograph, in the size in which it was assessed. Not changed.
+    preprocessing
+        How the model that made the heat map wants its input, from its card.
+    folder
+        Where `crop_model` lies: the bundle's folder.
 
     Returns
     -------
     numpy.ndarray
-        (rows, columns) float32 in [0, 1].
+        (rows, columns) float32 in [0, 1], of the radiograph's size; 0 outside the crop, which the network did not see.
     """
-    frame = Preprocessing(rows=grid.shape[0] * _CELL_PIXELS, columns=grid.shape[1] * _CELL_PIXELS)
-    inner_rows, inner_columns = fitted_size((rows, columns), frame)
-    top, left = (frame.rows - inner_rows) // 2, (frame.columns - inner_columns) // 2
-    spread = cv2.resize(grid, (frame.columns, frame.rows), interpolation=cv2.INTER_CUBIC)
-    inner = spread[top : top + inner_rows, left : left + inner_columns]
-    return np.clip(cv2.resize(inner, (columns, rows), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+    box = crop_box(radiograph, preprocessing, folder)
+    place = placed(box.shape, preprocessing)
+    spread = cv2.resize(grid, (preprocessing.columns, preprocessing.rows), interpolation=cv2.INTER_CUBIC)
+    rows, columns = box.shape
+    heat = np.zeros(radiograph.shape, np.float32)
+    heat[box.slices] = cv2.resize(spread[place.slices], (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.clip(heat, 0, 1)
 
 
-def overlay(radiograph: NDArray[np.uint16], grid: NDArray[np.float32]) -> NDArray[np.uint8]:
+def overlay(
+    radiograph: NDArray[np.uint16], grid: NDArray[np.float32], preprocessing: Preprocessing, folder: Path = Path()
+) -> NDArray[np.uint8]:
     """Draw a heat map over its radiograph.
 
     Parameters
     ----------
     radiograph
-        (rows, columns) uint16, bone bright. Not changed.
+        (rows, columns) uint16, bone bright, in the size in which it was assessed. Not changed.
     grid
         (rows, columns) float32 in [0, 1], as stored.
+    preprocessing
+        How the model that made the heat map wants its input, from its card.
+    folder
+        Where `crop_model` lies: the bundle's folder.
 
     Returns
     -------
     numpy.ndarray
         (rows, columns, 3) uint8, red, green, blue. Where the map is 0 the radiograph shows unchanged.
     """
-    heat = over_radiograph(np.asarray(grid, np.float32), *radiograph.shape)
+    heat = over_radiograph(np.asarray(grid, np.float32), radiograph, preprocessing, folder)
     colours: NDArray[Any] = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
     opacity = (OPACITY * heat)[:, :, None]
     grey = (radiograph / 257.0)[:, :, None]

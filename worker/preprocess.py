@@ -4,6 +4,7 @@ Before it: `worker.read` wrote the standard radiograph, or `training.phantom` dr
 `worker.engines`, or training. What is done stands in the model's card, and nowhere else.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import cv2
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from db.vocabulary import Sex
+from worker import crop as by_brightness
+from worker.contrast import Clahe, equalise
+from worker.crop import Box
 
 _FULL_SCALE = 65535  # a standard radiograph is 16 bit
 
@@ -21,32 +25,37 @@ Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
 class Preprocessing(BaseModel):
-    """How a model wants its input; part of its card.
+    """How a model wants its input; part of its card. The steps come in the order of the attributes.
 
     Attributes
     ----------
     rows, columns
         Size of the network input in px.
-    crop, clahe
-        Not done by any model so far; named so that a card says so.
+    crop
+        ``none``: the whole radiograph; ``hand``: the box of `worker.crop.hand_box`.
+    fit
+        ``letterbox`` keeps the aspect ratio and pads; ``stretch`` fills the input.
     padding_value
         Grey value, 0 to 1, beside or above and below a radiograph of another aspect ratio.
     interpolation
         ``area``: the mean over the area of a pixel when shrinking, bilinear when enlarging.
     value_percentiles
-        The grey values at these two percentiles of the resized radiograph become 0 and 1, so that another bit depth or
-        window width of the same exposure gives the same input; null maps the full 16 bits to [0, 1].
+        The grey values at these two percentiles of the cropped and resized radiograph become 0 and 1, so that another
+        bit depth or window width of the same exposure gives the same input; null maps the full 16 bits to [0, 1].
+    clahe
+        Local contrast equalisation of what was resized and scaled, without the padding; null for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: PositiveInt
     columns: PositiveInt
-    crop: Literal["none"] = "none"
-    clahe: None = None
+    crop: Literal["none", "hand"] = "none"
+    fit: Literal["letterbox", "stretch"] = "letterbox"
     padding_value: Annotated[float, Field(ge=0, le=1)] = 0.0
     interpolation: Literal["area"] = "area"
     value_percentiles: tuple[Percentile, Percentile] | None = None
+    clahe: Clahe | None = None
 
     @model_validator(mode="after")
     def _percentiles_ascend(self) -> Self:
@@ -55,7 +64,9 @@ class Preprocessing(BaseModel):
         return self
 
 
-def preprocess(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+def preprocess(
+    radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing, folder: Path = Path()
+) -> npt.NDArray[np.float32]:
     """Turn a standard radiograph into the input of one model.
 
     Parameters
@@ -64,6 +75,8 @@ def preprocess(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing)
         (rows, columns) uint16, bone bright. Not changed.
     preprocessing
         How the model wants it, from its card.
+    folder
+        Where `crop_model` lies: the bundle's folder.
 
     Returns
     -------
@@ -74,34 +87,90 @@ def preprocess(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing)
     ------
     ValueError
         If the radiograph is not a two-dimensional uint16 array with pixels in it.
+    PermanentError
+        If the file of the palm detector cannot be read.
     """
     if radiograph.dtype != np.uint16 or radiograph.ndim != 2 or radiograph.size == 0:  # noqa: PLR2004  rows and columns
         raise ValueError(
             f"expected a radiograph (rows, columns) uint16, received {radiograph.shape} {radiograph.dtype}"
         )
-    rows, columns = fitted_size(radiograph.shape, preprocessing)
-    grey = _scale(_resize(radiograph, rows, columns), preprocessing.value_percentiles)
-    top, left = (preprocessing.rows - rows) // 2, (preprocessing.columns - columns) // 2
+    box = crop_box(radiograph, preprocessing, folder)
+    place = placed(box.shape, preprocessing)
+    grey = _scale(_resize(radiograph[box.slices], *place.shape), preprocessing.value_percentiles)
+    if preprocessing.clahe is not None:
+        grey = equalise(grey, preprocessing.clahe)
     network_input = np.full((preprocessing.rows, preprocessing.columns, 1), preprocessing.padding_value, np.float32)
-    network_input[top : top + rows, left : left + columns, 0] = grey
+    network_input[(*place.slices, 0)] = grey
     return network_input
 
 
-def fitted_size(shape: tuple[int, ...], preprocessing: Preprocessing) -> tuple[int, int]:
-    """Return the size of a radiograph inside the letterbox; it lies centred, the odd pixel of padding below or right.
+def crop_box(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing, folder: Path = Path()) -> Box:
+    """Return the part of a radiograph that a model sees.
+
+    Parameters
+    ----------
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
+    preprocessing
+        How the model wants it, from its card.
+    folder
+        Where `crop_model` lies: the bundle's folder.
+
+    Returns
+    -------
+    Box
+        In px of the radiograph.
+
+    Raises
+    ------
+    PermanentError
+        If the file of the palm detector cannot be read.
+    """
+    match preprocessing.crop:
+        case "none":
+            return by_brightness.whole(radiograph.shape)
+        case "hand":
+            return by_brightness.hand_box(radiograph)
+
+
+def placed(shape: tuple[int, ...], preprocessing: Preprocessing) -> Box:
+    """Return where a radiograph's crop lies in the network input: centred, the odd pixel of padding below or right.
 
     Parameters
     ----------
     shape
-        (rows, columns) of the standard radiograph in px.
+        (rows, columns) of the crop in px.
+    preprocessing
+        How the model wants it, from its card.
+
+    Returns
+    -------
+    Box
+        In px of the network input; all of it where the crop is stretched.
+    """
+    rows, columns = fitted_size(shape, preprocessing)
+    top, left = (preprocessing.rows - rows) // 2, (preprocessing.columns - columns) // 2
+    return Box(top, left, top + rows, left + columns)
+
+
+def fitted_size(shape: tuple[int, ...], preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return the size of a radiograph's crop inside the network input.
+
+    Parameters
+    ----------
+    shape
+        (rows, columns) of the crop in px.
     preprocessing
         How the model wants it, from its card.
 
     Returns
     -------
     tuple of int
-        Rows and columns in px: the largest of the same aspect ratio that fit, each at least 1.
+        Rows and columns in px: the largest of the same aspect ratio that fit, each at least 1; those of the input where
+        the crop is stretched.
     """
+    if preprocessing.fit == "stretch":
+        return preprocessing.rows, preprocessing.columns
     rows, columns = shape
     factor = min(preprocessing.rows / rows, preprocessing.columns / columns)
     return max(1, round(rows * factor)), max(1, round(columns * factor))

@@ -28,6 +28,7 @@ SELECT
     m.version AS model_version,
     m.sha256 AS model_sha256,
     m.card ->> 'intended_use' AS model_intended_use,
+    m.card -> 'preprocessing' AS model_preprocessing,
     r.received_at,
     a.assessed_at,
     r.read_ms,

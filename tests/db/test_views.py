@@ -45,6 +45,7 @@ def test_result_shows_estimate_difference_reference_and_latency() -> None:
     assert row["latency_ms"] == 2000.0
     assert row["heat_map"] == [[0.0, 1.0], [0.5, 0.25]]
     assert row["model_intended_use"] == "demonstration"
+    assert row["model_preprocessing"] == {"rows": 64, "columns": 64}
     assert _all("worklist") == []
 
 

@@ -1,9 +1,13 @@
 """Heat maps: stored as shape and scale, drawn where they belong."""
 
+import cv2
 import numpy as np
 import pytest
 
 from worker.explain import OPACITY, explain, over_radiograph, overlay
+from worker.preprocess import Preprocessing
+
+WHOLE = Preprocessing(rows=256, columns=256)
 
 
 def test_a_heat_map_is_its_shape_times_its_peak() -> None:
@@ -22,27 +26,46 @@ def test_an_empty_heat_map_stays_empty() -> None:
 def test_heat_in_the_padding_beside_a_tall_radiograph_is_left_out() -> None:
     grid = np.zeros((8, 8), np.float32)
     grid[:, :2] = grid[:, 6:] = 1.0  # a radiograph of aspect 2:1 fills the columns 2 to 5 only
-    heat = over_radiograph(grid, rows=800, columns=400)
+    heat = over_radiograph(grid, np.zeros((800, 400), np.uint16), WHOLE)
     assert heat.shape == (800, 400)
     assert heat[:, 100:300].max() == 0.0
+
+
+def hottest(heat: np.ndarray) -> tuple[int, int]:
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    return int(row), int(column)
 
 
 def test_heat_lies_where_the_network_saw_it() -> None:
     grid = np.zeros((8, 8), np.float32)
     grid[1, 6] = 1.0  # second cell from the top, second from the right
-    heat = over_radiograph(grid, rows=400, columns=400)
-    row, column = np.unravel_index(heat.argmax(), heat.shape)
-    assert (row, column) == (pytest.approx(75, abs=3), pytest.approx(325, abs=3))
+    heat = over_radiograph(grid, np.zeros((400, 400), np.uint16), WHOLE)
+    assert hottest(heat) == (pytest.approx(75, abs=3), pytest.approx(325, abs=3))
+
+
+def test_heat_over_a_stretched_radiograph_is_stretched_back() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[1, 6] = 1.0  # its centre lies at 3/16 of the rows and 13/16 of the columns
+    heat = over_radiograph(grid, np.zeros((800, 400), np.uint16), Preprocessing(rows=256, columns=256, fit="stretch"))
+    assert hottest(heat) == (pytest.approx(150, abs=4), pytest.approx(325, abs=3))
+
+
+def test_heat_over_a_cropped_radiograph_lies_in_the_crop_only() -> None:
+    radiograph = np.zeros((512, 512), np.uint16)
+    cv2.ellipse(radiograph, (336, 176), (80, 120), 0, 0, 360, 40000, cv2.FILLED)  # 176 by 264 with its margin
+    heat = over_radiograph(np.ones((8, 8), np.float32), radiograph, Preprocessing(rows=64, columns=64, crop="hand"))
+    rows, columns = np.nonzero(heat)
+    assert [rows.min(), rows.max(), columns.min(), columns.max()] == pytest.approx([44, 308, 244, 428], abs=5)
 
 
 def test_the_radiograph_shows_unchanged_where_the_map_is_cold() -> None:
     radiograph = np.full((64, 64), 257 * 100, np.uint16)
-    picture = overlay(radiograph, np.zeros((8, 8), np.float32))
+    picture = overlay(radiograph, np.zeros((8, 8), np.float32), WHOLE)
     assert picture.shape == (64, 64, 3)
     assert (picture == 100).all()
 
 
 def test_the_hottest_place_is_blended_with_the_hottest_colour() -> None:
     hottest = np.array([252, 255, 164])  # the upper end of the colour map inferno
-    picture = overlay(np.zeros((64, 64), np.uint16), np.ones((8, 8), np.float32))
+    picture = overlay(np.zeros((64, 64), np.uint16), np.ones((8, 8), np.float32), WHOLE)
     np.testing.assert_allclose(picture[32, 32], hottest * OPACITY, atol=1.5)

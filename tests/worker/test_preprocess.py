@@ -1,10 +1,12 @@
 import math
 
+import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from db.vocabulary import Sex
+from worker.contrast import Clahe
 from worker.preprocess import Preprocessing, encode_sex, fitted_size, preprocess
 
 
@@ -83,6 +85,56 @@ def test_what_is_no_standard_radiograph_is_refused(wrong: np.ndarray) -> None:
 def test_percentiles_must_ascend() -> None:
     with pytest.raises(ValidationError, match="must ascend"):
         Preprocessing(rows=4, columns=4, value_percentiles=(60, 60))
+
+
+def test_a_card_of_before_gives_bit_for_bit_what_it_gave() -> None:
+    radiograph = np.random.default_rng(1).integers(0, 65536, (256, 192)).astype(np.uint16)
+    card = Preprocessing.model_validate(
+        {"rows": 64, "columns": 64, "crop": "none", "clahe": None, "value_percentiles": [0.5, 99.5]}
+    )
+    # Means of 4 by 4 whole numbers are exact in float32, in whatever order they are summed up.
+    means = radiograph.reshape(64, 4, 48, 4).mean(axis=(1, 3)).astype(np.float32)
+    low, high = np.percentile(means, (0.5, 99.5))
+    expected = np.zeros((64, 64, 1), np.float32)
+    expected[:, 8:56, 0] = np.clip((means - np.float32(low)) / np.float32(high - low), 0, 1)
+    assert np.array_equal(preprocess(radiograph, card), expected)
+
+
+def test_a_stretched_radiograph_fills_the_input() -> None:
+    radiograph = np.array([[0, 13107, 0, 0], [26214, 39321, 0, 65535]], np.uint16)  # 0, 0.2, 0.4, 0.6 of full scale
+    network_input = preprocess(radiograph, Preprocessing(rows=2, columns=2, fit="stretch"))
+    assert network_input[..., 0].ravel() == pytest.approx([0.1, 0.0, 0.5, 0.5])
+
+
+def hand_beside_a_marker() -> np.ndarray:
+    radiograph = np.full((400, 400), 3000, np.uint16)
+    cv2.ellipse(radiograph, (200, 240), (60, 100), 0, 0, 360, 20000, cv2.FILLED)
+    radiograph[20:50, 340:380] = 65535
+    return radiograph
+
+
+def test_percentiles_are_those_of_the_crop() -> None:
+    card = Preprocessing(rows=64, columns=64, crop="hand", value_percentiles=(0, 100))
+    assert preprocess(hand_beside_a_marker(), card).max() == 1.0  # the hand, for the marker is cut off
+    whole = preprocess(hand_beside_a_marker(), card.model_copy(update={"crop": "none"}))
+    assert whole[38, 32, 0] == pytest.approx((20000 - 3000) / (65535 - 3000), abs=1e-4)
+
+
+def test_a_crop_keeps_its_aspect_ratio_and_its_padding() -> None:
+    card = Preprocessing(rows=64, columns=64, crop="hand", padding_value=0.5, clahe=Clahe(clip_limit=2, tiles=4))
+    network_input = preprocess(hand_beside_a_marker(), card)[..., 0]
+    # 120 by 200 and a margin of 10 on each side: 140 by 220, 41 columns of 64.
+    padding = (network_input == 0.5).all(axis=0)
+    assert padding[:10].all()
+    assert padding[-10:].all()
+    assert not padding[13:51].any()
+
+
+def test_what_is_not_on_offer_is_named() -> None:
+    with pytest.raises(ValidationError, match=r"crop\n.*'none'.*'hand'"):
+        Preprocessing.model_validate({"rows": 4, "columns": 4, "crop": "fist"})
+    with pytest.raises(ValidationError, match=r"clahe\.tiles\n.*greater than or equal to 1"):
+        Preprocessing.model_validate({"rows": 4, "columns": 4, "clahe": {"clip_limit": 2.0, "tiles": 0}})
 
 
 def test_an_unknown_sex_is_not_a_number() -> None:
