@@ -18,7 +18,7 @@ _MARGIN = 6
 _FONT, _FONT_SCALE, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.45, (235, 235, 235)
 
 
-def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
+def write(followed: Sequence[Followed], store: Path, bundle: Path, path: Path) -> int:
     """Write a contact sheet of the radiographs that have a result.
 
     Parameters
@@ -27,6 +27,8 @@ def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
         The radiographs.
     store
         Where their standard radiographs lie.
+    bundle
+        Folder of the model that assessed them.
     path
         Where to, ending in ``.png``.
 
@@ -36,7 +38,7 @@ def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
         How many radiographs are on it; with none, no file is written.
     """
     shown = [one for one in followed if one.is_completed and one.columns["standard_path"]]  # which retention may purge
-    tiles = [_tile(one, store) for one in shown]
+    tiles = [_tile(one, store, bundle) for one in shown]
     if tiles:
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
         sheet = np.vstack([np.hstack(tiles[start : start + ACROSS]) for start in range(0, len(tiles), ACROSS)])
@@ -45,14 +47,14 @@ def write(followed: Sequence[Followed], store: Path, path: Path) -> int:
     return len(shown)
 
 
-def _tile(one: Followed, store: Path) -> NDArray[np.uint8]:
+def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
     """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
     picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
     preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)
     plain = cv2.cvtColor((picture >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-    explained = explain.overlay(picture, np.asarray(one.columns["heat_map"], np.float32), preprocessing)
+    explained = explain.overlay(picture, np.asarray(one.columns["heat_map"], np.float32), preprocessing, bundle)
     tile = np.zeros((TILE_ROWS + CAPTION_ROWS, TILE_COLUMNS, 3), np.uint8)
     for tile_half, image in zip(np.hsplit(tile, 2), (plain, explained), strict=True):
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

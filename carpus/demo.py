@@ -22,6 +22,7 @@ from carpus.supervise import StackError
 from db import settings
 from db.roles import Role
 from dicom_listener.settings import ListenerSettings
+from worker.settings import worker
 
 POLL_SECONDS = 0.2
 # Without one radiograph more at its end in all this time, something is wrong: loading the model takes some ten seconds.
@@ -122,7 +123,7 @@ class Demonstration:
         self._say_all(filter(None, [findings.accuracy(ends), findings.known_before(ends, self._began_at)]))
         self._say_all(findings.models(ends))
         sheet = stack.home / SHEET
-        if contact_sheet.write(ends, stack.store, sheet):
+        if contact_sheet.write(ends, stack.store, worker().bundle, sheet):
             self._say(f"Radiographs with their Grad-CAM overlays: {sheet}")
         self._say(f"Everything else: {stack.home} (logs in {stack.logs})")
         self._say(f"Query it: {sql.command_line(_EXAMPLE)}")

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from db.errors import BundleError
+from db.errors import BundleError, PermanentError
+from worker import palm
 from worker.preprocess import Preprocessing
 
 CARD = "card.json"
@@ -145,7 +146,8 @@ def load(folder: Path) -> Bundle:
     Raises
     ------
     BundleError
-        If the card is missing or malformed, or a file is missing, changed, or not in the card; the message names it.
+        If the card is missing or malformed, or a file is missing, changed, or not in the card, or its palm detector
+        cannot be used; the message names it.
     """
     try:
         text = (folder / CARD).read_bytes()
@@ -155,6 +157,7 @@ def load(folder: Path) -> Bundle:
     except ValidationError as error:
         raise BundleError(f"{folder / CARD}: not a model card of this version of Carpus: {error}") from error
     _check_files(folder, card.files)
+    _check_palm_detector(folder, card)
     return Bundle(folder, card, hashlib.sha256(text).hexdigest())
 
 
@@ -173,6 +176,19 @@ def file_digests(folder: Path) -> dict[str, str]:
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _check_palm_detector(folder: Path, card: Card) -> None:
+    """Load it here, so that a worker with a file it cannot use ends at its start and rejects no radiograph."""
+    name = card.preprocessing.crop_model
+    if name is None:
+        return
+    if name not in card.files:
+        raise BundleError(f"{folder / CARD}: crop_model {name!r} is no file of the bundle; export the bundle again")
+    try:
+        palm.detector(folder / name)
+    except PermanentError as error:
+        raise BundleError(str(error)) from error
 
 
 def _check_files(folder: Path, expected: dict[str, str]) -> None:

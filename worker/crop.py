@@ -15,6 +15,7 @@ _BLUR_PIXELS: Final = 1.5
 _CLOSING_PIXELS: Final = 7  # bridges a growth plate, not the gap between fingers
 _OPENING_PIXELS: Final = 3  # removes lines: film frames, scratches, rims of collimation
 _SOFT_TISSUE: Final = 0.35  # of the way from the mean of the dark to the mean of the bright class
+_WHITE: Final = 0.8  # of the same way, from which on a bar along the border is no uneven background
 _DARK_SPREADS: Final = 2.5  # standard deviations of the dark class below which nothing is tissue
 _BAR_FRACTION: Final = 0.9  # of a row or column at the border: brighter than any wrist is wide
 _WIDEST_BAR: Final = 1 / 3  # of the picture; more is an uneven background
@@ -110,7 +111,7 @@ def hand_box(radiograph: npt.NDArray[np.uint16]) -> Box:
     small = cv2.resize(radiograph.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.GaussianBlur(small, (0, 0), _BLUR_PIXELS), np.float32)
     everywhere = np.ones(grey.shape, np.uint8)
-    mask = _hand(grey, _without_bars(_bright(grey, everywhere)))
+    mask = _hand(grey, _without_bars(_bright(grey, everywhere, _WHITE)))
     if mask is None:
         return whole(radiograph.shape)
     left, top, width, height = cv2.boundingRect(mask)
@@ -120,7 +121,7 @@ def hand_box(radiograph: npt.NDArray[np.uint16]) -> Box:
 
 def _hand(grey: npt.NDArray[np.float32], field: Mask, fields: int = _FIELDS) -> Mask | None:
     """Return where the hand is in a field, 0 or 1, or None if nothing is plausible."""
-    parts = _large_parts(_bright(grey, field))
+    parts = _large_parts(_bright(grey, field, _SOFT_TISSUE))
     if fields == 0 or parts.sum() < _SMALLEST_FRACTION * grey.size:
         return None
     outline = _outline(parts)
@@ -136,22 +137,26 @@ def _hand(grey: npt.NDArray[np.float32], field: Mask, fields: int = _FIELDS) -> 
     return hand | np.asarray(cv2.dilate(hand, rim), np.uint8) & filled & (1 - inner)  # a hand that reached the rim
 
 
-def _bright(grey: npt.NDArray[np.float32], field: Mask) -> Mask:
-    """Return what is brighter than the background of a field, 0 or 1, gaps closed and lines removed."""
-    inside = grey[field == 1]
-    low, high = np.percentile(inside, (0.5, 99.5))
+def _bright(grey: npt.NDArray[np.float32], field: Mask, level: float) -> Mask:
+    """Return what is brighter than the background of a field, 0 or 1, gaps closed and lines removed.
+
+    The level is 0 at the mean of what is dark in the field, and 1 at the mean of what is bright.
+    """
+    is_inside = field == 1
+    if not is_inside.any():
+        return np.zeros_like(field)
+    low, high = np.percentile(grey[is_inside], (0.5, 99.5))
     # By the square root, so that soft tissue falls to bone's side and not to the background's.
     rooted = np.sqrt(np.clip((grey - low) / max(high - low, 1.0), 0, 1))
     eight_bits = np.rint(rooted * 255).astype(np.uint8)
-    otsu, _ = cv2.threshold(eight_bits[field == 1], 0, 255, cv2.THRESH_OTSU)
-    values = eight_bits[field == 1]
+    values = eight_bits[is_inside]
+    otsu, _ = cv2.threshold(values, 0, 255, cv2.THRESH_OTSU)
     dark, light = values[values <= otsu], values[values > otsu]
     if light.size == 0:
         return np.zeros_like(field)
-    threshold = max(
-        dark.mean() + _SOFT_TISSUE * (light.mean() - dark.mean()), min(otsu, dark.mean() + _DARK_SPREADS * dark.std())
-    )
-    bright = ((eight_bits > threshold) & (field == 1)).astype(np.uint8)
+    above_noise = min(otsu, dark.mean() + _DARK_SPREADS * dark.std())
+    threshold = max(dark.mean() + level * (light.mean() - dark.mean()), above_noise)
+    bright = ((eight_bits > threshold) & is_inside).astype(np.uint8)
     opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, _disc(_OPENING_PIXELS))
     return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, _disc(_CLOSING_PIXELS)), np.uint8) & field
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from db.vocabulary import Sex
-from worker import crop as by_brightness
+from worker import palm
 from worker.contrast import Clahe, equalise
-from worker.crop import Box
+from worker.crop import Box, hand_box, whole, with_margin
 
 _FULL_SCALE = 65535  # a standard radiograph is 16 bit
 
@@ -32,7 +32,10 @@ class Preprocessing(BaseModel):
     rows, columns
         Size of the network input in px.
     crop
-        ``none``: the whole radiograph; ``hand``: the box of `worker.crop.hand_box`.
+        ``none``: the whole radiograph; ``hand``: the box of `worker.crop.hand_box`; ``mediapipe``: the hand
+        that MediaPipe's palm detector finds, by `worker.palm`; where nothing is found, the whole radiograph.
+    crop_model
+        File of the palm detector, for ``mediapipe`` only; in a bundle's card a file of the bundle.
     fit
         ``letterbox`` keeps the aspect ratio and pads; ``stretch`` fills the input.
     padding_value
@@ -50,7 +53,8 @@ class Preprocessing(BaseModel):
 
     rows: PositiveInt
     columns: PositiveInt
-    crop: Literal["none", "hand"] = "none"
+    crop: Literal["none", "hand", "mediapipe"] = "none"
+    crop_model: str | None = None
     fit: Literal["letterbox", "stretch"] = "letterbox"
     padding_value: Annotated[float, Field(ge=0, le=1)] = 0.0
     interpolation: Literal["area"] = "area"
@@ -62,6 +66,18 @@ class Preprocessing(BaseModel):
         if self.value_percentiles is not None and self.value_percentiles[0] >= self.value_percentiles[1]:
             raise ValueError("value_percentiles must ascend, for example [0.5, 99.5]")
         return self
+
+    @model_validator(mode="after")
+    def _palm_detector_has_its_file(self) -> Self:
+        if (self.crop == "mediapipe") != (self.crop_model is not None):
+            raise ValueError(
+                'crop_model: expected the path of a palm detector (.tflite or .onnx) with crop = "mediapipe", and'
+                f" none with any other; crop is {self.crop!r} and crop_model {self.crop_model!r}"
+            )
+        return self
+
+
+_PALM_INPUT = Preprocessing(rows=palm.INPUT_PIXELS, columns=palm.INPUT_PIXELS, value_percentiles=(0.5, 99.5))
 
 
 def preprocess(
@@ -128,9 +144,11 @@ def crop_box(radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing, f
     """
     match preprocessing.crop:
         case "none":
-            return by_brightness.whole(radiograph.shape)
+            return whole(radiograph.shape)
         case "hand":
-            return by_brightness.hand_box(radiograph)
+            return hand_box(radiograph)
+        case "mediapipe":
+            return _palm_box(radiograph, folder / str(preprocessing.crop_model))
 
 
 def placed(shape: tuple[int, ...], preprocessing: Preprocessing) -> Box:
@@ -190,6 +208,17 @@ def encode_sex(sex: Sex) -> float:
         1, 0 or NaN; an unknown sex is never a known one, nor one half.
     """
     return _SEX_INPUT.get(sex, float("nan"))
+
+
+def _palm_box(radiograph: npt.NDArray[np.uint16], path: Path) -> Box:
+    edges = palm.detector(path).find(preprocess(radiograph, _PALM_INPUT))
+    if edges is None:
+        return whole(radiograph.shape)
+    place = placed(radiograph.shape, _PALM_INPUT)
+    down, across = radiograph.shape[0] / place.shape[0], radiograph.shape[1] / place.shape[1]
+    top, left, bottom, right = edges
+    moved = (top - place.top) * down, (left - place.left) * across, (bottom - place.top) * down
+    return with_margin(radiograph.shape, (*moved, (right - place.left) * across))
 
 
 def _resize(radiograph: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.float32]:

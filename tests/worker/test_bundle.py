@@ -6,6 +6,7 @@ import pytest
 
 from db.errors import BundleError
 from tests.narrow_bundle import card
+from tests.palm_networks import write_onnx
 from worker import bundle
 
 
@@ -44,6 +45,31 @@ def test_a_missing_file_is_refused_by_name(folder: Path) -> None:
 def test_a_file_that_the_card_does_not_name_is_refused(folder: Path) -> None:
     (folder / "graph" / "extra.pb").write_bytes(b"")
     with pytest.raises(BundleError, match=r"graph/extra\.pb: not named in the bundle's card"):
+        bundle.load(folder)
+
+
+def with_palm_detector(folder: Path, name: str) -> None:
+    cropped = card().preprocessing.model_copy(update={"crop": "mediapipe", "crop_model": name})
+    complete = card().model_copy(update={"files": bundle.file_digests(folder), "preprocessing": cropped})
+    (folder / "card.json").write_text(complete.model_dump_json())
+
+
+def test_a_palm_detector_in_the_bundle_is_used(folder: Path) -> None:
+    write_onnx(folder / "palm.onnx")
+    with_palm_detector(folder, "palm.onnx")
+    assert bundle.load(folder).card.preprocessing.crop_model == "palm.onnx"
+
+
+def test_a_palm_detector_outside_the_bundle_is_refused(folder: Path) -> None:
+    with_palm_detector(folder, "../palm.onnx")
+    with pytest.raises(BundleError, match=r"crop_model '\.\./palm\.onnx' is no file of the bundle"):
+        bundle.load(folder)
+
+
+def test_a_palm_detector_that_cannot_be_used_is_refused(folder: Path) -> None:
+    (folder / "palm.onnx").write_bytes(b"no network")
+    with_palm_detector(folder, "palm.onnx")
+    with pytest.raises(BundleError, match=r"crop_model: .*palm\.onnx: expected MediaPipe's palm detector"):
         bundle.load(folder)
 
 

@@ -62,6 +62,15 @@ def test_the_hand_is_found_in_a_tilted_film_frame_on_a_lighter_ground() -> None:
     assert hand_box(radiograph) == pytest.approx(EXPECTED, abs=TOLERANCE_PIXELS + 2)
 
 
+def test_a_background_that_brightens_to_one_side_is_no_border() -> None:
+    uneven = np.maximum(hand(), np.linspace(0, 14000, COLUMNS).astype(np.uint16))
+    box = hand_box(uneven)
+    assert box.top <= 120
+    assert box.left <= 140
+    assert box.bottom >= 380
+    assert box.right >= 260
+
+
 def test_of_two_hands_both_are_kept() -> None:
     radiograph = np.hstack([hand(), hand()])
     top, left, bottom, right = hand_box(radiograph)
