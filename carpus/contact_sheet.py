@@ -53,7 +53,7 @@ def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
     preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)
-    plain = cv2.cvtColor((picture >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    plain = cv2.cvtColor((picture // 257).astype(np.uint8), cv2.COLOR_GRAY2RGB)
     explained = explain.overlay(picture, np.asarray(one.columns["heat_map"], np.float32), preprocessing, bundle)
     tile = np.zeros((TILE_ROWS + CAPTION_ROWS, TILE_COLUMNS, 3), np.uint8)
     for tile_half, image in zip(np.hsplit(tile, 2), (plain, explained), strict=True):

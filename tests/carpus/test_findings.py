@@ -79,10 +79,15 @@ def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: P
     sha256 = radiograph.save(standard, tmp_path / "standard.npy", tmp_path)
     hot = np.zeros((8, 8), np.float32)
     hot[4, 4] = 1
-    columns = {"standard_path": "standard.npy", "standard_sha256": sha256, "heat_map": hot.tolist()}
+    columns = {
+        "standard_path": "standard.npy",
+        "standard_sha256": sha256,
+        "heat_map": hot.tolist(),
+        "model_preprocessing": {"rows": 64, "columns": 64, "crop": "none", "clahe": None},
+    }
     followed = [completed(f"{n}.png", None, **columns) for n in range(5)] + [REJECTED]
 
-    assert contact_sheet.write(followed, tmp_path, tmp_path / "sheet.png") == 5
+    assert contact_sheet.write(followed, tmp_path, tmp_path, tmp_path / "sheet.png") == 5
 
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None
@@ -95,5 +100,5 @@ def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: P
 
 
 def test_a_sheet_of_nothing_is_not_written(tmp_path: Path) -> None:
-    assert contact_sheet.write([REJECTED], tmp_path, tmp_path / "sheet.png") == 0
+    assert contact_sheet.write([REJECTED], tmp_path, tmp_path, tmp_path / "sheet.png") == 0
     assert not (tmp_path / "sheet.png").exists()
