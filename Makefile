@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test faults fuzz peers lint format bench audit sbom locks clean
+.PHONY: demo up doctor test faults fuzz peers recipes comparison lint format bench audit sbom locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -39,6 +39,14 @@ faults: $(INSTALLED)
 peers: export MUST_HAVE_PEERS = 1
 peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers
+
+# Every recipe at full size, weights left out, a few steps on a few drawn hands, and its bundle asked: half an hour or so.
+recipes: $(INSTALLED)
+	RECIPES=full $(BIN)/python -m pytest --timeout 3600 tests/training/test_recipes.py
+
+# Every recipe fitted small, on the same drawn hands: an hour or two, goes on when interrupted. Writes docs/comparison.*
+comparison: $(INSTALLED)
+	$(BIN)/python -m training survey
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

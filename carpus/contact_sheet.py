@@ -13,7 +13,7 @@ from worker.preprocess import Preprocessing
 
 ACROSS = 4
 TILE_ROWS, TILE_COLUMNS = 320, 512
-CAPTION_ROWS = 26
+CAPTION_ROWS = 46  # two lines
 _MARGIN = 6
 _FONT, _FONT_SCALE, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.45, (235, 235, 235)
 
@@ -60,18 +60,22 @@ def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = (TILE_ROWS - small.shape[0]) // 2, (TILE_COLUMNS // 2 - small.shape[1]) // 2
         tile_half[top : top + small.shape[0], left : left + small.shape[1]] = small
-    cv2.putText(
-        tile, _caption(one), (_MARGIN, TILE_ROWS + CAPTION_ROWS - 10), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA
-    )
+    for baseline, line in zip((CAPTION_ROWS - 30, CAPTION_ROWS - 10), _caption(one), strict=True):
+        cv2.putText(tile, line, (_MARGIN, TILE_ROWS + baseline), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA)
     return tile
 
 
-def _caption(one: Followed) -> str:
-    """Return ASCII, for OpenCV's font has no more."""
+def _caption(one: Followed) -> tuple[str, str]:
+    """Return two lines of ASCII, for OpenCV's font has no more; the second is empty where there is no interval."""
     words = [Path(one.name).name, str(one.columns["patient_sex"]), _months(one.columns["bone_age_months"])]
     if one.columns["reference_bone_age_months"] is not None:
         words.append(f"(reference {_months(one.columns['reference_bone_age_months'])})")
-    return " ".join(words).encode("ascii", "replace").decode()
+    interval = "90% interval {} to {} months".format(*one.interval_months) if one.interval_months else ""
+    return _ascii(" ".join(words)), _ascii(", ".join(filter(None, [interval, one.interval_caveat])))
+
+
+def _ascii(line: str) -> str:
+    return line.encode("ascii", "replace").decode()
 
 
 def _months(value: float | None) -> str:

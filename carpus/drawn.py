@@ -13,7 +13,7 @@ from db.vocabulary import Sex
 
 ROWS = 1_000
 AGES_MONTHS = (12, 30, 48, 66, 84, 102, 120, 138, 156, 174, 192, 216)
-FIRST_SEED = 3_000_000_000  # far from those of `training.dataset`, so that no model has seen these hands
+FIRST_SEED = 3_000_000_000  # far from those that any model is trained on, see `training.sources.phantoms`
 ISSUER = "Carpus demonstration"
 
 

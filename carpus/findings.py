@@ -38,13 +38,23 @@ def table(followed: Sequence[Followed], width: int) -> Table:
     columns += [Column(title, justify="left" if title in _WORDS else "right", overflow="fold") for title in _COLUMNS]
     laid_out = listing.table(columns, [_row(one) for one in followed], width, NARROWEST_TABLE)
     laid_out.title = "view `result`, ages in months"
+    laid_out.caption = _on_intervals([one for one in followed if one.is_completed])
     return laid_out
+
+
+def _on_intervals(completed: Sequence[Followed]) -> str | None:
+    if not any(one.interval_months for one in completed):
+        return None
+    caveats = sorted({one.interval_caveat for one in completed if one.interval_caveat})
+    return ", ".join(["below a bone age: its 90% interval", *caveats])
 
 
 def _row(one: Followed) -> list[Text]:
     """Return a radiograph's row; where it has no result, its state stands in place of the bone age."""
     if one.is_completed:
         cells = [_cell(one.columns[column]) for column in _COLUMNS.values()]
+        if one.interval_months:
+            cells[list(_COLUMNS).index("bone age")] += "\n{}–{}".format(*one.interval_months)
     else:
         cells = ["–", one.columns["state"]]
     return [Text(cell) for cell in (Path(one.name).name, *cells)]

@@ -5,6 +5,7 @@ Before it: ``carpus.send``. After it: the demonstration's table and contact shee
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import psycopg
@@ -34,6 +35,18 @@ class Followed:
         """Estimate minus reference, or None where either is missing."""
         error: float | None = self.columns["error_months"]
         return error
+
+    @property
+    def interval_months(self) -> tuple[int, int] | None:
+        """The bone age's 90% interval in whole months that hold it, or None where the model is not calibrated."""
+        low, high = self.columns["bone_age_low_months"], self.columns["bone_age_high_months"]
+        return None if low is None else (floor(low), ceil(high))
+
+    @property
+    def interval_caveat(self) -> str | None:
+        """What must be said beside its interval, if anything."""
+        caveat: str | None = self.columns["interval_caveat"]
+        return caveat
 
 
 def ended_count(url: str, sop_instance_uids: Sequence[str]) -> int | None:

@@ -7,22 +7,17 @@ import csv
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from carpus.outgoing import NotSendableError, Outgoing, Reference, Unsendable, wrapped
-from carpus.wrap import Pixels, wrap
+from carpus.wrap import wrap
 from db.tables import MAX_BONE_AGE_MONTHS
 
 LABELS = "labels.csv"
 ISSUER = "RSNA"
 METHOD = "bone age of labels.csv"
 _SEXES = frozenset({"M", "F", "O", ""})
-_DEPTHS = {np.dtype(np.uint8), np.dtype(np.uint16)}
 
 
 def has_labels(folder: Path) -> bool:
@@ -78,19 +73,10 @@ def _picture(path: Path, folder: Path, sex: str, bone_age_months: float) -> Outg
 
 
 def _load(path: Path, sex: str) -> Dataset:
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    pixels = None if picture is None else _grey(picture)
-    if pixels is None:
-        raise NotSendableError("expected a grey picture of 8 or 16 bit")
-    return wrap(pixels, path.stem, ISSUER, sex)
+    from training.cases import DataError
+    from training.sources.png import grey_pixels
 
-
-def _grey(picture: NDArray[Any]) -> Pixels | None:
-    """Return the one channel of a grey picture, even if saved as an opaque coloured one; None: it has colours."""
-    if picture.dtype not in _DEPTHS:
-        return None
-    if picture.ndim == 2:  # noqa: PLR2004  rows and columns
-        return cast(Pixels, picture)
-    grey, others, alpha = picture[:, :, 0], picture[:, :, 1:3], picture[:, :, 3:]
-    is_grey = (others == grey[:, :, None]).all() and (alpha == np.iinfo(picture.dtype).max).all()
-    return cast(Pixels, np.ascontiguousarray(grey)) if is_grey else None
+    try:
+        return wrap(grey_pixels(path), path.stem, ISSUER, sex)
+    except DataError as error:
+        raise NotSendableError(str(error)) from error

@@ -1,6 +1,7 @@
 """The tables. What people query are the views beside them (``views/``), what changes a row's state is ``states``."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from db.vocabulary import AgeSource, Sex, Stage, State
+from db.vocabulary import AgeSource, CalibratedOn, Sex, Stage, State
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -35,6 +36,7 @@ MAX_CHRONOLOGICAL_AGE_MONTHS = 1560  # 130 years
 _ENDS = ", ".join(f"'{state}'" for state in State if state.is_end)
 _SHA256 = "'^[0-9a-f]{64}$'"
 _NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
+_STAGE_PROBABILITIES = tuple(f"stage_probability_{stage}" for stage in Stage)
 _UID = "'^[0-9]+([.][0-9]+)*$'"  # PS3.5 section 9.1
 
 
@@ -45,7 +47,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {str: Text, datetime: TIMESTAMP(timezone=True), dict[str, Any]: JSONB}
 
 
-def _one_of(column: str, vocabulary: type[State] | type[Sex] | type[Stage] | type[AgeSource]) -> CheckConstraint:
+def _one_of(column: str, vocabulary: type[StrEnum]) -> CheckConstraint:
     allowed = ", ".join(f"'{value}'" for value in vocabulary)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
 
@@ -172,20 +174,36 @@ class Assessment(Base):
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
     sex_used: Mapped[str | None] = mapped_column(comment="NULL where the sex was unknown or the network takes none")
     sex_source: Mapped[str | None] = mapped_column(comment="the DICOM element the sex used came from")
-    bone_age_months: Mapped[float | None] = mapped_column(comment="NULL where sex was needed and unknown")
+    bone_age_months: Mapped[float | None] = mapped_column(
+        comment="NULL where sex was needed and unknown, or the network answers stages"
+    )
     bone_age_if_female_months: Mapped[float | None]
     bone_age_if_male_months: Mapped[float | None]
     sex_effect_months: Mapped[float | None] = mapped_column(
         Computed("bone_age_if_male_months - bone_age_if_female_months", persisted=True),
         comment="estimate if male minus if female",
     )
+    bone_age_low_months: Mapped[float | None] = mapped_column(
+        comment="lower end of the 90% interval; NULL where the model is not calibrated"
+    )
+    bone_age_high_months: Mapped[float | None] = mapped_column(comment="upper end of the 90% interval")
+    interval_calibrated_on: Mapped[str | None] = mapped_column(
+        comment="what the interval and the stages' probabilities were measured on"
+    )
     chronological_age_months: Mapped[float | None]
     chronological_age_source: Mapped[str | None]
-    stage: Mapped[str | None] = mapped_column(comment="NULL where the two sexes' estimates disagree on it")
+    stage: Mapped[str | None] = mapped_column(
+        comment="NULL where the sex was needed and unknown, and the two sexes' answers disagree on it"
+    )
+    stage_probability_child: Mapped[float | None] = mapped_column(comment="NULL where nothing tells it")
+    stage_probability_adolescent: Mapped[float | None]
+    stage_probability_adult: Mapped[float | None]
     heat_map: Mapped[list[list[float]]] = mapped_column(
         ARRAY(REAL, dimensions=2), comment="Grad-CAM over the network's input, (rows, columns), 0 to 1"
     )
-    heat_map_peak_months: Mapped[float] = mapped_column(comment="the heat map's unit: months at its value 1")
+    heat_map_peak_months: Mapped[float] = mapped_column(
+        comment="the heat map's unit: months, or the stage's score of a network that answers stages, at its value 1"
+    )
     queue_ms: Mapped[float] = mapped_column(comment="from read to claimed by the assess worker")
     preprocess_ms: Mapped[float]
     predict_ms: Mapped[float] = mapped_column(comment="network under both sexes, Grad-CAM inside")
@@ -203,10 +221,26 @@ class Assessment(Base):
         ),
         *(CheckConstraint(f"{column} >= 0", name=column) for column in _NOT_NEGATIVE),
         _one_of("stage", Stage),
+        _one_of("interval_calibrated_on", CalibratedOn),
         _one_of("chronological_age_source", AgeSource),
         _between("bone_age_months", 0, MAX_BONE_AGE_MONTHS),
         _between("bone_age_if_female_months", 0, MAX_BONE_AGE_MONTHS),
         _between("bone_age_if_male_months", 0, MAX_BONE_AGE_MONTHS),
+        _between("bone_age_low_months", 0, MAX_BONE_AGE_MONTHS),
+        _between("bone_age_high_months", 0, MAX_BONE_AGE_MONTHS),
+        CheckConstraint(
+            "bone_age_months BETWEEN bone_age_low_months AND bone_age_high_months", name="interval_holds_bone_age"
+        ),
+        CheckConstraint(
+            "num_nulls(bone_age_low_months, bone_age_high_months, interval_calibrated_on) IN (0, 3)"
+            " AND (bone_age_low_months IS NULL OR bone_age_months IS NOT NULL)",
+            name="interval_is_whole",
+        ),
+        *(_between(column, 0, 1) for column in _STAGE_PROBABILITIES),
+        CheckConstraint(
+            f"num_nulls({', '.join(_STAGE_PROBABILITIES)}) IN (0, 3)", name="stage_probabilities_are_whole"
+        ),
+        CheckConstraint(f"abs({' + '.join(_STAGE_PROBABILITIES)} - 1) <= 0.001", name="stage_probabilities_sum_to_1"),
         _between("chronological_age_months", 0, MAX_CHRONOLOGICAL_AGE_MONTHS),
         Index(None, "model_version_id"),
         Index(None, "assessed_at"),
@@ -214,7 +248,10 @@ class Assessment(Base):
         Index(
             "ix_assessment_without_headline",
             "radiograph_id",
-            postgresql_where=text("bone_age_months IS NULL AND superseded_at IS NULL"),
+            postgresql_where=text(
+                "bone_age_months IS NULL AND (bone_age_if_female_months IS NOT NULL OR stage IS NULL)"
+                " AND superseded_at IS NULL"
+            ),
         ),
     )
 

@@ -51,6 +51,13 @@ class Stage(StrEnum):
     ADULT = "adult"
 
 
+class CalibratedOn(StrEnum):
+    """What kind of cases an interval was measured on; one of drawn hands says nothing certain of radiographs."""
+
+    DRAWN_HANDS = "drawn hands"
+    RADIOGRAPHS = "radiographs"
+
+
 class AgeSource(StrEnum):
     """What a chronological age was computed from; a Patient's Age is in whole units and so imprecise."""
 

@@ -1,11 +1,12 @@
 """A bundle small enough for tests: a narrow, shallow Xception at 64 px that has learned nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker.bundle import Bundle, Card, ErrorSummary, Metrics, TrainingData
+from worker.bundle import Bundle, Card, Metrics, TrainingData
 from worker.preprocess import Preprocessing
 
 # Keras 3.15 reads TensorFlow's variables in a way that NumPy 2 will one day refuse; both are theirs to settle.
@@ -19,7 +20,6 @@ WIDTH = 0.0625
 
 def card() -> Card:
     """Return a card that claims nothing and names no file."""
-    nothing = ErrorSummary(radiographs=0, mae_months=None, mean_error_months=None)
     return Card(
         name="narrow",
         version="0.0.1",
@@ -30,7 +30,7 @@ def card() -> Card:
         takes_sex=True,
         target_unit="months",
         training_data=TrainingData(description="none", radiographs=0, digest="0" * 64, split_seed=0),
-        metrics=Metrics(held_out="none", overall=nothing, by_sex={}, by_age_band_months={}),
+        metrics=Metrics.nothing(),
         intended_use="tests",
         limitations="has learned nothing",
         library_versions={},
@@ -45,17 +45,18 @@ def narrow_network() -> Any:
     from training.networks import xception
     from training.networks.build import build
     from training.networks.network import ANY_SHAPE
-    from training.recipe import HeadRecipe, NetworkRecipe
+    from training.recipe import HeadRecipe, NetworkRecipe, TargetRecipe
 
     keras.utils.set_random_seed(1)
-    head = HeadRecipe(pooling="average", dense_units=(64, 64), takes_sex=True, unit_months=127)
+    head = HeadRecipe(pooling="average", dense_units=(64, 64), takes_sex=True)
+    target = TargetRecipe(unit="months", last_layer_months=127)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xception, "_MIDDLE_BLOCKS", 1)
-        return build(NetworkRecipe(architecture="xception", width=WIDTH), head, ANY_SHAPE)
+        return build(NetworkRecipe(architecture="xception", width=WIDTH), head, target, ANY_SHAPE)
 
 
-def export_narrow(folder: Path) -> Bundle:
+def export_narrow(folder: Path, extra: Sequence[Path] = ()) -> Bundle:
     """Export a narrow network."""
     from training.export import export
 
-    return export(narrow_network(), card(), folder)
+    return export(narrow_network(), card(), folder, extra)

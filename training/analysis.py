@@ -19,13 +19,13 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from db.vocabulary import Sex, Stage
+from db.vocabulary import Sex
 from training.predictions import Predictions
-from worker.stage import ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS
+from worker.stage import ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS, STAGES
 
 # Lower edges, months of reference bone age; 120 and 216 are where the stages change.
 AGE_BAND_EDGES_MONTHS = (0, 36, 72, ADOLESCENT_FROM_MONTHS, 168, ADULT_FROM_MONTHS, 241)
-STAGES = (Stage.CHILD, Stage.ADOLESCENT, Stage.ADULT)
+
 
 _BOOTSTRAP_SAMPLES = 2000
 _Z = NormalDist().inv_cdf(0.975)
@@ -106,6 +106,7 @@ class Errors:
         reference = self._predictions.reference_months
         error = self._predictions.predicted_months - reference
         size = np.abs(error)
+        nothing = np.where(np.isnan(error), math.nan, 0)  # a fraction of errors that are not known is not known either
         squared, mean_squared = self._mean(error**2), self._mean(reference**2) - self._mean(reference) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
             r2 = 1 - squared / np.where(mean_squared > 0, mean_squared, np.nan)
@@ -114,10 +115,10 @@ class Errors:
             "rmse": np.sqrt(squared),
             "r2": r2,
             "mean_error": self._mean(error),
-            "within_12": self._mean(size <= _YEAR_MONTHS),
-            "under_5": self._mean(size < _SMALL_ERROR_MONTHS),
-            "from_5_to_15": self._mean((size >= _SMALL_ERROR_MONTHS) & (size <= _LARGE_ERROR_MONTHS)),
-            "over_15": self._mean(size > _LARGE_ERROR_MONTHS),
+            "within_12": self._mean(nothing + (size <= _YEAR_MONTHS)),
+            "under_5": self._mean(nothing + (size < _SMALL_ERROR_MONTHS)),
+            "from_5_to_15": self._mean(nothing + ((size >= _SMALL_ERROR_MONTHS) & (size <= _LARGE_ERROR_MONTHS))),
+            "over_15": self._mean(nothing + (size > _LARGE_ERROR_MONTHS)),
         }
 
     @cached_property
@@ -139,9 +140,11 @@ class Errors:
     @cached_property
     def _confusions(self) -> Float64:
         edges = (ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS)
+        months, probabilities = self._predictions.predicted_months, self._predictions.stage_probabilities
         reference = np.digitize(self._predictions.reference_months, edges)
-        predicted = np.digitize(self._predictions.predicted_months, edges)
-        cells = np.eye(len(STAGES) ** 2)[reference * len(STAGES) + predicted]
+        predicted = np.digitize(np.nan_to_num(months), edges) if probabilities is None else probabilities.argmax(axis=1)
+        is_known = np.isfinite(months if probabilities is None else probabilities.sum(axis=1))
+        cells = np.eye(len(STAGES) ** 2)[reference * len(STAGES) + predicted] * is_known[:, np.newaxis]
         return np.asarray(self._taken @ cells).reshape(-1, len(STAGES), len(STAGES))
 
     def _mean(self, values: npt.NDArray[np.generic]) -> Float64:
@@ -160,6 +163,8 @@ class Analysis:
         Keys are M and F, and such as ``36-71`` for 36 months up to but not including 72, by the reference.
     gap
         Girls' figure less boys': of ``mae``, ``rmse`` and ``r2``.
+    targets
+        None for a model that gives stages and no bone age.
     """
 
     name: str
@@ -183,17 +188,21 @@ def analyse(predictions: Predictions) -> Analysis:
     Analysis
         The same for the same predictions.
     """
-    reference, overall = predictions.reference_months, Errors(predictions)
+    overall = Errors(predictions)
     girls = Errors(predictions.where(~predictions.is_male), seed=1)
     boys = Errors(predictions.where(predictions.is_male), seed=2)
-    bands = {
-        f"{low}-{high - 1}": Errors(predictions.where((reference >= low) & (reference < high)))
+    bands = {band: Errors(predictions.where(is_in)) for band, is_in in age_bands(predictions.reference_months).items()}
+    gap = {name: difference(girls.samples[name], boys.samples[name]) for name in ("mae", "rmse", "r2")}
+    targets = _targets(overall.figures, gap) if predictions.has_bone_ages else ()
+    return Analysis(predictions.name, overall, {Sex.FEMALE: girls, Sex.MALE: boys}, bands, gap, targets)
+
+
+def age_bands(reference_months: Float64) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which radiographs (n,) are in each age band; the keys are those of `Analysis.by_age_band`."""
+    return {
+        f"{low}-{high - 1}": (reference_months >= low) & (reference_months < high)
         for low, high in pairwise(AGE_BAND_EDGES_MONTHS)
     }
-    gap = {name: _difference(girls.samples[name], boys.samples[name]) for name in ("mae", "rmse", "r2")}
-    return Analysis(
-        predictions.name, overall, {Sex.FEMALE: girls, Sex.MALE: boys}, bands, gap, _targets(overall.figures, gap)
-    )
 
 
 def weighted_kappa(confusion: Float64) -> Float64:
@@ -222,8 +231,8 @@ def _fraction(part: float, whole: float) -> Figure:
     return Figure.of_fraction(part / whole if whole else math.nan, whole)
 
 
-def _difference(first: Float64, second: Float64) -> Figure:
-    """Return how much more the first is; of one with too few to tell, without an interval."""
+def difference(first: Float64, second: Float64) -> Figure:
+    """Return how much more the first is, of samples as `Errors` has them: of one with too few, without an interval."""
     are_known = len(first) == len(second)
     return Figure.of(first[0] - second[0], first[1:] - second[1:] if are_known else first[:0])
 

@@ -1,6 +1,6 @@
 """Vary a network input at random: pose, exposure and noise, a little, each time it is shown.
 
-Before it: `training.dataset`. After it: one batch of `training.fit`. Detectors, windows and encodings of one radiograph
+Before it: `training.cache`. After it: one batch of `training.fit`. Detectors, windows and encodings of one radiograph
 differ by smooth changes of grey value; the network is shown such changes so that its months do not follow them.
 """
 
@@ -34,7 +34,7 @@ def augment(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator
 
 
 def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
-    """Turn, zoom and shift a network input; what comes in from outside is black, as padding is.
+    """Mirror, turn, zoom and shift a network input; what comes in from outside is black, as padding is.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -
     """
     rows, columns = image.shape
     turn, zoom, right, down = rng.uniform(-1, 1, 4)
+    if recipe.mirrored_fraction and rng.random() < recipe.mirrored_fraction:
+        image = np.ascontiguousarray(image[:, ::-1])
     centre = ((columns - 1) / 2, (rows - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, turn * recipe.rotation_degrees, 1 + zoom * recipe.zoom_fraction)
     matrix[0, 2] += recipe.shift_fraction * right * columns

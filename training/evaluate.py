@@ -1,60 +1,83 @@
-"""What a model says of drawn hands it has never seen, and the summary of its errors for the card.
+"""What a model says of radiographs it has never seen, and the summary of its errors for the card.
 
 Before it: `training.fit` or an exported bundle. After it: `training.analysis`, or the metrics in the bundle's card.
 """
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from rich.progress import track
 
 from db.vocabulary import Sex
 from training.analysis import Analysis, Errors, Figure
-from training.dataset import Subject
+from training.cases import Case
 from training.predictions import Predictions
 from worker.bundle import ErrorSummary, Interval, Metrics
+from worker.engines import Engine
 from worker.preprocess import encode_sex
 
 Float32 = npt.NDArray[np.float32]
 
-_BATCH_SIZE = 32
+BATCH_SIZE = 32
 
 
-def predict(
-    name: str,
-    predict_months: Callable[[Float32, Float32], Float32],
-    images: npt.NDArray[np.uint8],
-    subjects: list[Subject],
-) -> Predictions:
-    """Ask a model for the bone ages of drawn hands.
+def ask(
+    name: str, engine: Engine, images: npt.NDArray[np.uint8], cases: Sequence[Case], *, is_shown: bool = True
+) -> tuple[Predictions, float]:
+    """Ask an engine for whatever its bundle answers, and time it.
 
     Parameters
     ----------
     name
         Of the model.
-    predict_months
-        From image (n, rows, columns, 1) float32 in [0, 1] and sex (n,) float32 to months (n,).
+    engine
+        Warm.
     images
-        (n, rows, columns) uint8 from `training.dataset.images`.
-    subjects
-        The hands, in the same order.
+        (n, rows, columns) uint8 from `training.cache.images`.
+    cases
+        What they show, in the same order.
+    is_shown
+        Whether a progress bar is.
 
     Returns
     -------
-    Predictions
-        Beside the ages that the hands were drawn at.
+    tuple of Predictions and float
+        Answers beside the references, and the median over batches of milliseconds a radiograph, heat map included.
     """
-    sex = np.array([encode_sex(subject.sex) for subject in subjects], np.float32)
-    predicted = [
-        predict_months(network_input(images[start : start + _BATCH_SIZE]), sex[start : start + _BATCH_SIZE])
-        for start in range(0, len(images), _BATCH_SIZE)
-    ]
+    found, milliseconds = [], []
+    count = math.ceil(len(images) / BATCH_SIZE)
+    for image, sex in track(_batches(images, cases), f"asking {name}", count, disable=not is_shown):
+        start = time.perf_counter()
+        found.append(engine.predict(image, sex))
+        milliseconds.append(1000 * (time.perf_counter() - start) / len(sex))
+    probabilities = [one.stage_probabilities for one in found]
+    known = [one for one in probabilities if one is not None]
+    stages = np.concatenate(known).astype(np.float64) if known else None
+    months = np.concatenate([one.bone_age_months for one in found])
+    return _beside(name, cases, months, stages), float(np.median(milliseconds))
+
+
+def _batches(images: npt.NDArray[np.uint8], cases: Sequence[Case]) -> Iterator[tuple[Float32, Float32]]:
+    sex = np.array([encode_sex(case.sex) for case in cases], np.float32)
+    for start in range(0, len(images), BATCH_SIZE):
+        yield network_input(images[start : start + BATCH_SIZE]), sex[start : start + BATCH_SIZE]
+
+
+def _beside(
+    name: str, cases: Sequence[Case], months: Float32, stage_probabilities: npt.NDArray[np.float64] | None = None
+) -> Predictions:
+    ages = [case.chronological_age_months for case in cases]
     return Predictions(
         name,
-        np.array([subject.bone_age_months for subject in subjects]),
-        np.concatenate(predicted).astype(np.float64),
-        np.array([subject.sex is Sex.MALE for subject in subjects]),
+        np.array([case.bone_age_months for case in cases]),
+        months.astype(np.float64),
+        np.array([case.sex is Sex.MALE for case in cases]),
+        tuple(case.name for case in cases),
+        np.array([math.nan if age is None else age for age in ages]),
+        stage_probabilities,
     )
 
 
@@ -63,26 +86,29 @@ def network_input(images: npt.NDArray[np.uint8]) -> Float32:
     return images[..., np.newaxis].astype(np.float32) / np.float32(255)
 
 
-def metrics(analysis: Analysis, subjects: list[Subject]) -> Metrics:
-    """Summarise the errors on drawn hands for a card.
+def metrics(analysis: Analysis, words: str) -> Metrics:
+    """Summarise the errors on cases that training has not seen, for a card.
 
     Parameters
     ----------
     analysis
         Of what a model said of them.
-    subjects
-        The hands.
+    words
+        What cases these are.
 
     Returns
     -------
     Metrics
-        In months, to a hundredth; a band ``36-71`` holds ages from 36 up to but not including 72.
+        In months, to a hundredth; a band ``36-71`` holds ages from 36 up to but not including 72. Of the stages the
+        accuracy, the weighted kappa and the recalls, to a thousandth.
     """
+    stages = analysis.overall.stage_figures
     return Metrics(
-        held_out=f"{len(subjects)} drawn hands with seeds from {subjects[0].seed}, none used in training",
+        held_out=f"{analysis.overall.radiographs} {words}; none used in training",
         overall=_summary(analysis.overall),
         by_sex={"F": _summary(analysis.by_sex[Sex.FEMALE]), "M": _summary(analysis.by_sex[Sex.MALE])},
         by_age_band_months={band: _summary(errors) for band, errors in analysis.by_age_band.items()},
+        stages={name: told for name, one in stages.items() if (told := _interval(one, digits=3)) is not None},
     )
 
 
@@ -94,7 +120,8 @@ def _summary(errors: Errors) -> ErrorSummary:
     )
 
 
-def _interval(figure: Figure) -> Interval | None:
+def _interval(figure: Figure, digits: int = 2) -> Interval | None:
     if math.isnan(figure.low):
         return None
-    return Interval(value=round(figure.value, 2), low=round(figure.low, 2), high=round(figure.high, 2))
+    value, low, high = (round(one, digits) for one in (figure.value, figure.low, figure.high))
+    return Interval(value=value, low=low, high=high)

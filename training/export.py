@@ -9,32 +9,96 @@ Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-
 doi:10.1109/ICCV.2017.74.
 """
 
+import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from training.networks.network import BACKBONE, HEAD
+from training.networks.head import LOGITS
+from training.networks.network import BACKBONE, HEAD, members
 from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, Card, file_digests, load
-from worker.preprocess import Preprocessing
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
-class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
-    """The function that every engine runs, from network input to months, heat map and embedding.
+class Member(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+    """One network of a bundle: its backbone runs once, all else touches only its feature map.
 
-    The backbone runs once per radiograph; the heads under both sexes and the gradient touch only its feature map.
+    Parameters
+    ----------
+    network
+        From `training.networks`, in float32.
+    answers
+        ``bone_age`` or ``stages``.
+    takes_sex
+        Whether it is told the sex.
     """
 
-    def __init__(self, network: keras.Model, preprocessing: Preprocessing, *, takes_sex: bool) -> None:
+    def __init__(self, network: keras.Model, *, answers: str, takes_sex: bool) -> None:
         super().__init__()
-        self.takes_sex = takes_sex
-        self.backbone = network.get_layer(BACKBONE)
-        self.head = network.get_layer(HEAD)
-        image = tf.TensorSpec((None, preprocessing.rows, preprocessing.columns, 1), tf.float32, name="image")
+        self.backbone, self.head = network.get_layer(BACKBONE), network.get_layer(HEAD)
+        self._takes_sex = takes_sex
+        if answers == "stages":
+            self._logits = keras.Model(self.head.inputs, self.head.get_layer(LOGITS).output)
+
+    def months(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return months under both sexes, the heat map of the months, and the embedding."""
+        feature_map = self.backbone(image, training=False)
+        with tf.GradientTape() as tape:
+            tape.watch(feature_map)
+            if_female = self._answer(feature_map, tf.zeros_like(sex))
+            if_male = self._answer(feature_map, tf.ones_like(sex)) if self._takes_sex else if_female
+            months = tf.where(sex == 1, if_male, if_female)
+            explained = tf.where(tf.math.is_nan(sex), (if_female + if_male) / 2, months)
+        return {
+            "bone_age_if_female_months": if_female,
+            "bone_age_if_male_months": if_male,
+            "heat_map": _grad_cam(feature_map, tape.gradient(explained, feature_map)),
+            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
+        }
+
+    def stages(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the stages' probabilities, the heat map of what speaks for the likeliest, and the embedding."""
+        feature_map = self.backbone(image, training=False)
+        with tf.GradientTape() as tape:
+            tape.watch(feature_map)
+            logits = self._logits([feature_map, tf.where(tf.math.is_nan(sex), tf.zeros_like(sex), sex)], training=False)
+            likeliest = tf.reduce_max(logits, axis=1)
+        is_told = tf.logical_not(tf.math.is_nan(sex)) if self._takes_sex else tf.ones_like(sex, tf.bool)
+        probabilities = tf.where(is_told[:, tf.newaxis], tf.nn.softmax(logits), float("nan"))
+        return {
+            "stage_probabilities": probabilities,
+            "heat_map": _grad_cam(feature_map, tape.gradient(likeliest, feature_map)),
+            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
+        }
+
+    def _answer(self, feature_map: tf.Tensor, sex: tf.Tensor) -> tf.Tensor:
+        return tf.squeeze(self.head([feature_map, sex], training=False), axis=1)
+
+
+class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+    """The function that every engine runs, from network input to months or stages, heat map and embedding.
+
+    Parameters
+    ----------
+    network
+        From `training.networks`, in float32; of several joined, the months and heat maps are averaged and the
+        embeddings joined.
+    card
+        With its network input, what it answers and whether it takes the sex.
+    """
+
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        super().__init__()
+        self.takes_sex, self.answers = card.takes_sex, card.answers
+        self._members = [Member(one, answers=card.answers, takes_sex=card.takes_sex) for one in members(network)]
+        size = (None, card.preprocessing.rows, card.preprocessing.columns, 1)
+        image = tf.TensorSpec(size, tf.float32, name="image")
         self.signature = tf.function(self.assess, input_signature=[image, tf.TensorSpec((None,), tf.float32, "sex")])
 
     def assess(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -45,34 +109,25 @@ class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no type
         image
             (n, rows, columns, 1) float32 in [0, 1], bone bright.
         sex
-            (n,) float32: 1 male, 0 female, NaN unknown; without which a network that takes it gives no bone age.
+            (n,) float32: 1 male, 0 female, NaN unknown; without which a network that takes it gives no bone age and
+            no stage.
 
         Returns
         -------
         dict
             The fields of `worker.engines.Predictions`.
         """
-        feature_map = self.backbone(image, training=False)
-        is_known = tf.logical_not(tf.math.is_nan(sex))
-        with tf.GradientTape() as tape:
-            tape.watch(feature_map)
-            if_female = self._months(feature_map, tf.zeros_like(sex))
-            if_male = self._months(feature_map, tf.ones_like(sex)) if self.takes_sex else if_female
-            months = tf.where(sex == 1, if_male, if_female)
-            explained = tf.where(is_known, months, (if_female + if_male) / 2)
-        return {
-            "bone_age_months": tf.where(is_known, months, float("nan")) if self.takes_sex else months,
-            "bone_age_if_female_months": if_female,
-            "bone_age_if_male_months": if_male,
-            "heat_map": _grad_cam(feature_map, tape.gradient(explained, feature_map)),
-            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
-        }
-
-    def _months(self, feature_map: tf.Tensor, sex: tf.Tensor) -> tf.Tensor:
-        return tf.squeeze(self.head([feature_map, sex], training=False), axis=1)
+        if self.answers == "stages":
+            nothing = tf.fill(tf.shape(sex), float("nan"))
+            months = {f"bone_age_{when}months": nothing for when in ("", "if_female_", "if_male_")}
+            return self._members[0].stages(image, sex) | months
+        found = _mean([one.months(image, sex) for one in self._members])
+        months = tf.where(sex == 1, found["bone_age_if_male_months"], found["bone_age_if_female_months"])
+        unknown = tf.math.is_nan(sex) if self.takes_sex else tf.zeros_like(sex, tf.bool)
+        return found | {"bone_age_months": tf.where(unknown, float("nan"), months)}
 
 
-def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
+def export(network: keras.Model, card: Card, folder: Path, extra: Sequence[Path] = ()) -> Bundle:
     """Write a bundle, whole or not at all; one that was there before is replaced.
 
     Parameters
@@ -83,24 +138,57 @@ def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
         What to say of it; parameters, library versions and files are filled in here.
     folder
         Where the bundle shall lie.
+    extra
+        Files to go with it.
 
     Returns
     -------
     Bundle
         As `worker.bundle.load` reads it back.
     """
+    facts = {
+        "parameters": network.count_params(),
+        "library_versions": {library: version(library) for library in _LIBRARIES},
+    }
+    with _replacing(folder) as fresh:
+        _write_network(network, card, fresh)
+        for file in extra:
+            shutil.copy(file, fresh / file.name)
+        _write_card(card.model_copy(update=facts), fresh)
+    return load(folder)
+
+
+def publish(made: Bundle, card: Card, folder: Path) -> Bundle:
+    """Copy a bundle with another card, whole or not at all; one that was there before is replaced.
+
+    Parameters
+    ----------
+    made
+        The bundle. Not changed, unless it lies in that folder.
+    card
+        What to say of it; the files are filled in here.
+    folder
+        Where the copy shall lie.
+
+    Returns
+    -------
+    Bundle
+        As `worker.bundle.load` reads it back.
+    """
+    with _replacing(folder) as fresh:
+        shutil.copytree(made.folder, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD))
+        _write_card(card, fresh)
+    return load(folder)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to, and put it in the place of another at the end."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         fresh, replaced = Path(temporary) / "fresh", Path(temporary) / "replaced"
         fresh.mkdir()
-        _write_network(network, card, fresh)
-        facts = {
-            "parameters": network.count_params(),
-            "library_versions": {library: version(library) for library in _LIBRARIES},
-            "files": file_digests(fresh),
-        }
-        text = card.model_copy(update=facts).model_dump_json(indent=2)
-        (fresh / CARD).write_text(text + "\n", encoding="utf-8")
+        yield fresh
         load(fresh)
         try:
             if folder.exists():
@@ -110,18 +198,35 @@ def export(network: keras.Model, card: Card, folder: Path) -> Bundle:
             if replaced.exists() and not folder.exists():
                 replaced.rename(folder)
             raise
-    return load(folder)
+
+
+def _write_card(card: Card, folder: Path) -> None:
+    text = card.model_copy(update={"files": file_digests(folder)}).model_dump_json(indent=2)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_network(network: keras.Model, card: Card, folder: Path) -> None:
     # A model made of the same layers but never compiled has no optimiser, whose state would be two thirds of the file.
     keras.Model(network.inputs, network.outputs, name=network.name).save(folder / NETWORK)
-    function = AssessFunction(network, card.preprocessing, takes_sex=card.takes_sex)
+    function = AssessFunction(network, card)
     signatures = {"serving_default": function.signature}
     tf.saved_model.save(function, str(folder / SAVED_MODEL), signatures=signatures)
 
 
+def _mean(found: list[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """Return the mean over networks: heat maps at the first one's size, the embeddings one after the other."""
+    if len(found) == 1:
+        return found[0]
+    size = tf.shape(found[0]["heat_map"])[1:3]
+    heat_maps = [tf.image.resize(one["heat_map"][..., tf.newaxis], size)[..., 0] for one in found]
+    months = ("bone_age_if_female_months", "bone_age_if_male_months")
+    return {name: tf.add_n([one[name] for one in found]) / len(found) for name in months} | {
+        "heat_map": tf.add_n(heat_maps) / len(found),
+        "embedding": tf.concat([one["embedding"] for one in found], axis=1),
+    }
+
+
 def _grad_cam(feature_map: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Weigh each feature by its mean gradient and keep what speaks for a greater age: (n, h, w) float32 ≥ 0."""
+    """Weigh each feature by its mean gradient and keep what speaks for what is explained: (n, h, w) float32 ≥ 0."""
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     return tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))

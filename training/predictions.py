@@ -3,9 +3,8 @@
 Before it: a CSV file. After it: `training.analysis`.
 """
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,22 @@ import numpy.typing as npt
 
 from db.errors import PermanentError
 from db.vocabulary import Sex
+from training import checked_csv
+from training.cases import refuse
+from training.checked_csv import Row, number_problems
 
 MAX_MONTHS = 240.0
 
 _SEX, _REFERENCE, _PREDICTED = "sex", "reference_bone_age_months", "_bone_age_months"
-_TOLD_AT_MOST = 20
+_CHRONOLOGICAL = "chronological_age_months"
 
 
 class PredictionsError(PermanentError):
     """A table of predictions is missing or malformed; the message lists all its problems."""
+
+
+def _nothing() -> npt.NDArray[np.float64]:
+    return np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -33,20 +39,47 @@ class Predictions:
     name
         Of the model.
     reference_months, predicted_months
-        Bone ages (n,) float64.
+        Bone ages (n,) float64; predictions are NaN where a model gives none.
     is_male
         Sex (n,) bool.
+    names
+        Of the radiographs; their numbers from 1 where none are given.
+    chronological_age_months
+        (n,) float64; NaN, or not given, where it is unknown.
+    stage_probabilities
+        (n, 3) float64, child, adolescent, adult: of models that give stages and no bone age.
     """
 
     name: str
     reference_months: npt.NDArray[np.float64]
     predicted_months: npt.NDArray[np.float64]
     is_male: npt.NDArray[np.bool_]
+    names: tuple[str, ...] = ()
+    chronological_age_months: npt.NDArray[np.float64] = field(default_factory=_nothing)
+    stage_probabilities: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.reference_months)
+        if not self.names:
+            object.__setattr__(self, "names", tuple(str(number + 1) for number in range(count)))
+        if not self.chronological_age_months.size:
+            object.__setattr__(self, "chronological_age_months", np.full(count, np.nan))
+
+    @property
+    def has_bone_ages(self) -> bool:
+        """Whether there is a bone age for every radiograph."""
+        return bool(np.isfinite(self.predicted_months).all())
 
     def where(self, is_chosen: npt.NDArray[np.bool_]) -> "Predictions":
         """Return those of some radiographs, (n,) bool."""
         return Predictions(
-            self.name, self.reference_months[is_chosen], self.predicted_months[is_chosen], self.is_male[is_chosen]
+            self.name,
+            self.reference_months[is_chosen],
+            self.predicted_months[is_chosen],
+            self.is_male[is_chosen],
+            tuple(np.array(self.names)[is_chosen].tolist()),
+            self.chronological_age_months[is_chosen],
+            None if self.stage_probabilities is None else self.stage_probabilities[is_chosen],
         )
 
 
@@ -57,7 +90,8 @@ def load(path: Path) -> list[Predictions]:
     ----------
     path
         CSV with a header. Its first column tells the radiographs apart; ``sex`` is M or F;
-        ``reference_bone_age_months`` and, for each model, ``MODEL_bone_age_months`` are from 0 to 240.
+        ``reference_bone_age_months`` and, for each model, ``MODEL_bone_age_months`` are from 0 to 240. A column
+        ``chronological_age_months`` may be there; in it nothing stands for an unknown age.
 
     Returns
     -------
@@ -69,55 +103,30 @@ def load(path: Path) -> list[Predictions]:
     PredictionsError
         When it cannot be read, has no predictions, or has rows with impossible values; all of them are named.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            rows = list(table)
-            columns = list(table.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PredictionsError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
+    table = checked_csv.read(path, PredictionsError)
+    columns, rows = table.columns, list(table.rows.values())
     models = [name for name in columns[1:] if name.endswith(_PREDICTED) and name != _REFERENCE]
-    problems = [f"column {name} is missing" for name in (_SEX, _REFERENCE) if name not in columns[1:]]
+    problems = [f"{path}: column {name} is missing" for name in (_SEX, _REFERENCE) if name not in columns[1:]]
     if not models:
-        problems.append(f"no column MODEL{_PREDICTED} holds predictions")
-    if not problems:
-        problems = _problems(rows, columns[0], (_REFERENCE, *models)) if rows else ["no radiograph stands in it"]
-    if problems:
-        told, more = problems[:_TOLD_AT_MOST], len(problems) - _TOLD_AT_MOST
-        raise PredictionsError("\n".join([f"{path}: {one}" for one in told] + [f"and {more} more"] * (more > 0)))
-    return [_of(name, rows) for name in models]
+        problems.append(f"{path}: no column MODEL{_PREDICTED} holds predictions")
+    if not problems and not rows:
+        problems.append(f"{path}: no radiograph stands in it")
+    refuse(problems or table.problems(columns[0], partial(_problems, months=(_REFERENCE, *models))), PredictionsError)
+    return [_of(name, rows, columns[0]) for name in models]
 
 
-def _of(column: str, rows: list[dict[str, str]]) -> Predictions:
+def _of(column: str, rows: list[Row], identifier: str) -> Predictions:
     return Predictions(
         column.removesuffix(_PREDICTED),
         np.array([float(row[_REFERENCE]) for row in rows]),
         np.array([float(row[column]) for row in rows]),
         np.array([row[_SEX] == Sex.MALE for row in rows]),
+        tuple(row[identifier] for row in rows),
+        np.array([float(row.get(_CHRONOLOGICAL) or "nan") for row in rows]),
     )
 
 
-def _problems(rows: list[dict[str, str]], identifier: str, months: tuple[str, ...]) -> list[str]:
-    found, lines = [], dict[str, int]()
-    for line, row in enumerate(rows, start=2):
-        first = lines.setdefault(row[identifier], line)
-        if first != line:
-            found.append(f"line {line}: {identifier} {row[identifier]} stands in line {first} already")
-        found += [f"line {line}: {problem}" for problem in _problems_of(row, months)]
-    return found
-
-
-def _problems_of(row: Mapping[str, str | None], months: tuple[str, ...]) -> list[str]:
-    found = []
-    if None in row or None in row.values():
-        return ["not as many values as there are columns"]
-    if row[_SEX] not in {Sex.MALE, Sex.FEMALE}:
-        found.append(f"{_SEX} {row[_SEX]!r}, expected M or F")
-    for column in months:
-        try:
-            is_possible = 0 <= float(row[column] or "") <= MAX_MONTHS
-        except ValueError:
-            is_possible = False
-        if not is_possible:
-            found.append(f"{column} {row[column]!r}, expected 0 to {MAX_MONTHS:.0f}")
-    return found
+def _problems(row: Row, months: tuple[str, ...]) -> list[str]:
+    found = [f"{_SEX} {row[_SEX]!r}, expected M or F"] if row[_SEX] not in {Sex.MALE, Sex.FEMALE} else []
+    told = (*months, *([_CHRONOLOGICAL] if row.get(_CHRONOLOGICAL) else []))
+    return found + [problem for column in told for problem in number_problems(row, column, MAX_MONTHS)]

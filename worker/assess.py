@@ -12,11 +12,11 @@ from db.states import Claim
 from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
-from worker.estimate import estimate
+from worker.estimate import estimate, interval_of, sex_inputs
 from worker.explain import explain
-from worker.preprocess import encode_sex, preprocess
+from worker.preprocess import preprocess
 from worker.record import Finding, Timings, record
-from worker.stage import stage_of
+from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
 
@@ -35,12 +35,21 @@ def assess(claim: Claim, active: Active) -> None:
     store = settings.shared().store
     with told_apart(store):
         pixels = standard.load(store / str(row.standard_path), str(row.standard_sha256))
-    image = preprocess(pixels, active.bundle.card.preprocessing, active.bundle.folder)
+    card, sex = active.bundle.card, Sex(row.patient_sex)
+    image = preprocess(pixels, card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
-    sex = np.array([encode_sex(Sex(row.patient_sex))], np.float32)
-    predictions = active.engine.predict(image[np.newaxis], sex)
+    inputs = sex_inputs(card, sex)
+    predictions = active.engine.predict(np.repeat(image[np.newaxis], len(inputs), axis=0), inputs)
     predicted = perf_counter()
     fault.point("assess_predicted")
     estimated = estimate(predictions)
     timings = Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000)
-    record(claim, active, Finding(estimated, stage_of(estimated), explain(predictions.heat_map[0]), timings))
+    finding = Finding(
+        estimated,
+        stage_of(estimated),
+        explain(predictions.heat_map.mean(axis=0)),
+        timings,
+        interval_of(estimated, card.calibration, sex),
+        probabilities_of(estimated, card.calibration, sex),
+    )
+    record(claim, active, finding)

@@ -7,12 +7,13 @@ Before it: `training.export` wrote the folder. After it: an engine of `worker.en
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from db.errors import BundleError, PermanentError
 from worker import palm
+from worker.calibration import Calibration
 from worker.preprocess import Preprocessing
 
 CARD = "card.json"
@@ -28,7 +29,7 @@ class _CardPart(BaseModel):
 
 
 class Interval(_CardPart):
-    """An estimate with its 95% interval, in months."""
+    """An estimate with its 95% interval, in months, or without a unit."""
 
     value: float
     low: float
@@ -44,12 +45,25 @@ class ErrorSummary(_CardPart):
 
 
 class Metrics(_CardPart):
-    """Error on held-out radiographs: over all, by sex, and by age band in months of reference bone age."""
+    """Error on held-out radiographs: over all, by sex, and by age band in months of reference bone age.
+
+    Attributes
+    ----------
+    stages
+        ``accuracy``, quadratic weighted ``kappa``, and ``recall_child`` and so on, 0 to 1; those that are known.
+    """
 
     held_out: str
     overall: ErrorSummary
     by_sex: dict[Literal["M", "F"], ErrorSummary]
     by_age_band_months: dict[str, ErrorSummary]
+    stages: dict[str, Interval] = {}
+
+    @classmethod
+    def nothing(cls) -> "Metrics":
+        """Return those of a model that has not been measured."""
+        none = ErrorSummary(radiographs=0, mae_months=None, mean_error_months=None)
+        return cls(held_out="nothing", overall=none, by_sex={}, by_age_band_months={})
 
 
 class TrainingData(_CardPart):
@@ -61,6 +75,31 @@ class TrainingData(_CardPart):
     split_seed: Count
 
 
+class TrainingCost(_CardPart):
+    """What making the model took, on which device.
+
+    Attributes
+    ----------
+    seconds
+        Of fitting, over all runs that went on from one another.
+    peak_memory_bytes
+        Most that the process, or the device where it has memory of its own, held at once.
+    ms_per_step
+        Median.
+    initial_weights
+        ``none``, ``imagenet`` or the name of a file.
+    device
+        In words.
+    """
+
+    seconds: Annotated[float, Field(ge=0)]
+    peak_memory_bytes: Count
+    ms_per_step: Annotated[float, Field(ge=0)]
+    epochs: Count
+    initial_weights: str
+    device: str
+
+
 class Card(_CardPart):
     """Everything that belongs to a model; never kept in a setting or a file name.
 
@@ -70,10 +109,18 @@ class Card(_CardPart):
         Whether sex is an input of the network.
     parameters
         Number of the network's parameters.
+    answers
+        Whether the network estimates a bone age, or only the stage.
+    calibration
+        Constants of the intervals and the stage probabilities; null where nothing has been measured.
+    views
+        Over how many turned and mirrored views of a radiograph the bundle's answers are averaged, see `worker.views`.
     files
         SHA-256 of each file of the bundle but the card, by path inside the folder.
     library_versions
         What the bundle was made with.
+    training_cost
+        Null where it was not measured.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -83,13 +130,17 @@ class Card(_CardPart):
     parameters: Count
     preprocessing: Preprocessing
     takes_sex: bool
+    answers: Literal["bone_age", "stages"] = "bone_age"
     target_unit: Literal["months"]
     training_data: TrainingData
     metrics: Metrics
+    calibration: Calibration | None = None
+    views: Literal[1, 10] = 1
     intended_use: str
     limitations: str
     library_versions: dict[str, str]
     files: dict[str, Digest]
+    training_cost: TrainingCost | None = None
 
     @field_validator("files")
     @classmethod
@@ -98,6 +149,12 @@ class Card(_CardPart):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"file {name!r} lies outside the bundle")
         return files
+
+    @model_validator(mode="after")
+    def _only_months_have_intervals(self) -> Self:
+        if self.answers == "stages" and self.calibration is not None:
+            raise ValueError("calibration: a network that answers stages has no bone age, hence no interval of one")
+        return self
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Before it: ``worker.assess`` has everything. After it: SQL.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,8 @@ from db.states import Claim
 from db.tables import Assessment, Radiograph
 from db.vocabulary import Sex, Stage
 from worker.active import Active, model_version_id
-from worker.estimate import Estimate
+from worker.calibration import AgeInterval
+from worker.estimate import Estimate, StageProbabilities
 from worker.explain import HeatMap
 
 
@@ -36,6 +37,8 @@ class Finding:
     stage: Stage | None
     heat_map: HeatMap
     timings: Timings
+    interval: AgeInterval | None = None
+    stage_probabilities: StageProbabilities | None = None
 
 
 def record(claim: Claim, active: Active, finding: Finding) -> None:
@@ -91,6 +94,7 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
                 engine=active.engine_name,
                 superseded_at=superseded_at,
                 **_months(finding.estimate),
+                **_certainty(finding),
                 **_facts(claim.radiograph, active.bundle.card.takes_sex),
             )
             .on_conflict_do_update(
@@ -106,6 +110,20 @@ def _months(estimate: Estimate) -> dict[str, Any]:
         "bone_age_if_female_months": estimate.if_female_months,
         "bone_age_if_male_months": estimate.if_male_months,
     }
+
+
+def _certainty(finding: Finding) -> dict[str, Any]:
+    """Return how sure the estimate is, as far as that is known."""
+    columns: dict[str, Any] = {}
+    if finding.interval is not None:
+        columns |= {
+            "bone_age_low_months": finding.interval.low_months,
+            "bone_age_high_months": finding.interval.high_months,
+            "interval_calibrated_on": finding.interval.calibrated_on,
+        }
+    if finding.stage_probabilities is not None:
+        columns |= {f"stage_probability_{name}": one for name, one in asdict(finding.stage_probabilities).items()}
+    return columns
 
 
 def _facts(radiograph: Radiograph, takes_sex: bool) -> dict[str, Any]:

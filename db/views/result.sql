@@ -1,5 +1,6 @@
 -- One row for each radiograph that has been assessed: what Carpus says now, by which model, and what that rests on.
 -- Superseded revisions and assessments are left out. Heat maps are grids over the network's input, 0 to 1.
+-- From low to high is the interval that holds nine of ten bone ages; it is shown with its caveat or not at all.
 SELECT
     r.id AS radiograph_id,
     r.sop_instance_uid,
@@ -14,7 +15,14 @@ SELECT
     a.chronological_age_source,
     a.chronological_age_source = 'PatientAge' AS is_chronological_age_imprecise,
     a.bone_age_months,
+    a.bone_age_low_months,
+    a.bone_age_high_months,
+    a.interval_calibrated_on,
+    CASE WHEN a.interval_calibrated_on <> 'radiographs' THEN 'not calibrated on radiographs' END AS interval_caveat,
     a.stage,
+    a.stage_probability_child,
+    a.stage_probability_adolescent,
+    a.stage_probability_adult,
     a.sex_used,
     a.sex_source,
     a.bone_age_if_female_months,

@@ -1,4 +1,5 @@
--- What has no bone age yet, and why: what is on its way, and what waits for a person.
+-- What has no answer yet, and why: what is on its way, and what waits for a person.
+-- A network that answers stages has no bone age to give; its answer lacks only where the sexes' stages disagree.
 SELECT
     r.id AS radiograph_id,
     r.sop_instance_uid,
@@ -28,7 +29,10 @@ SELECT
     r.patient_id_issuer,
     r.patient_id,
     r.state,
-    'PatientSex (0010,0040) is ' || r.patient_sex || ': estimates under both sexes, no headline',
+    'PatientSex (0010,0040) is ' || r.patient_sex || CASE
+        WHEN a.bone_age_if_female_months IS NULL THEN ': the stage is another under either sex'
+        ELSE ': estimates under both sexes, no headline'
+    END,
     TRUE,
     r.attempts,
     r.received_at,
@@ -38,4 +42,9 @@ SELECT
     a.bone_age_if_male_months
 FROM assessment AS a
 INNER JOIN radiograph AS r ON a.radiograph_id = r.id
-WHERE a.superseded_at IS NULL AND a.bone_age_months IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'
+WHERE
+    a.superseded_at IS NULL
+    AND a.bone_age_months IS NULL
+    AND (a.bone_age_if_female_months IS NOT NULL OR a.stage IS NULL)
+    AND r.superseded_at IS NULL
+    AND r.state = 'COMPLETED'

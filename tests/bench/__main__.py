@@ -1,4 +1,4 @@
-"""``python -m tests.bench [store] [assess] [demo]``: measure and print tables; numbers compare within one run only."""
+"""``python -m tests.bench [PART …]``: measure and print tables; numbers compare within one run only."""
 
 import os
 import platform
@@ -8,9 +8,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, demo, store
+from tests.bench import assess, demo, pipeline, store
 
-PARTS: dict[str, Callable[[], Table]] = {"store": store.measure, "assess": assess.measure, "demo": demo.measure}
+PARTS: dict[str, Callable[[], Table]] = {
+    "store": store.measure,
+    "assess": assess.measure,
+    "demo": demo.measure,
+    "pipeline": pipeline.measure,
+}
 
 
 def main(names: list[str]) -> int:

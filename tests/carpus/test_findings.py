@@ -16,6 +16,9 @@ COMPLETED = {
     "state_reason": None,
     "patient_sex": "F",
     "bone_age_months": 100.04,
+    "bone_age_low_months": 90.5,
+    "bone_age_high_months": 109.58,
+    "interval_caveat": "not calibrated on radiographs",
     "bone_age_if_female_months": 100.04,
     "bone_age_if_male_months": 110.0,
     "stage": "child",
@@ -59,9 +62,23 @@ def test_the_table_has_a_row_for_each_and_says_what_has_no_result() -> None:
     console.print(findings.table([completed("a.png", 90), REJECTED], console.width))
     assert isinstance(console.file, StringIO)
     rows = [line.replace("│", " ").split() for line in console.file.getvalue().splitlines() if line.startswith("│")]
-    assert rows == [["a.png", "F", "100.0", "100.0", "110.0", "child", "90.0", "10.0"], ["b.dcm", "–", "REJECTED"]]
+    assert rows == [
+        ["a.png", "F", "100.0", "100.0", "110.0", "child", "90.0", "10.0"],
+        ["90–110"],
+        ["b.dcm", "–", "REJECTED"],
+    ]
+    assert "below a bone age: its 90% interval, not calibrated on radiographs" in console.file.getvalue()
     assert findings.reasons([completed("a.png", 90), REJECTED]) == ["b.dcm: REJECTED: no pixels"]
     assert findings.models([completed("a.png", 90), REJECTED]) == ["Model starter 1.0.0: Demonstration."]
+
+
+def test_a_bone_age_without_interval_has_no_caveat() -> None:
+    bare = completed("a.png", 90, bone_age_low_months=None, bone_age_high_months=None, interval_caveat=None)
+    console = Console(file=StringIO(), width=120)
+    console.print(findings.table([bare, REJECTED], console.width))
+    assert isinstance(console.file, StringIO)
+    assert "calibrated" not in console.file.getvalue()
+    assert bare.interval_months is None
 
 
 def test_the_table_loses_no_number_on_a_narrow_terminal() -> None:
@@ -69,9 +86,12 @@ def test_the_table_loses_no_number_on_a_narrow_terminal() -> None:
         console = Console(file=StringIO(), width=width)
         console.print(findings.table([completed("a_long_name_of_a_radiograph.png", 90), REJECTED], width))
         assert isinstance(console.file, StringIO)
-        said = console.file.getvalue()
+        said = " ".join(console.file.getvalue().split())
         assert "…" not in said
-        assert all(words in said for words in ("bone age", "100.0", "110.0", "child", "90.0", "10.0", "REJECTED"))
+        assert all(
+            words in said
+            for words in ("bone age", "100.0", "90–110", "110.0", "child", "90.0", "10.0", "not calibrated")
+        )
 
 
 def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: Path) -> None:

@@ -101,9 +101,10 @@ def test_a_colour_picture_and_an_unreadable_one_say_so_when_their_turn_comes(tmp
     write_png(tmp_path, "colour.png", np.arange(12, dtype=np.uint8).reshape(2, 2, 3))
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     (tmp_path / "labels.csv").write_text("file,sex,bone_age_months\ncolour.png,F,94\nbroken.png,M,1\n")
-    for found in gather([tmp_path]):
+    reasons = ("expected a grey picture of 8 or 16 bit", "cannot be read as PNG")
+    for found, reason in zip(gather([tmp_path]), reasons, strict=True):
         assert isinstance(found, Outgoing)
-        with pytest.raises(NotSendableError, match="expected a grey picture of 8 or 16 bit"):
+        with pytest.raises(NotSendableError, match=reason):
             found.load()
 
 

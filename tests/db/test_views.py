@@ -1,6 +1,7 @@
 """What the views show, by rows worked out by hand."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from db.session import transaction
 from db.tables import ReferenceRead
-from db.vocabulary import State
+from db.vocabulary import CalibratedOn, State
 from tests.rows import add_assessment, add_model_version, add_radiograph
+from worker.calibration import NOT_ON_RADIOGRAPHS
 
 pytestmark = pytest.mark.usefixtures("carpus_env")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -47,6 +49,13 @@ def test_result_shows_estimate_difference_reference_and_latency() -> None:
     assert row["model_intended_use"] == "demonstration"
     assert row["model_preprocessing"] == {"rows": 64, "columns": 64}
     assert _all("worklist") == []
+
+
+def test_every_column_of_a_result_is_explained_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    with transaction() as session:
+        columns = list(session.execute(text("SELECT * FROM result")).keys())
+    assert [column for column in columns if f"`{column}`" not in readme] == []
 
 
 def test_superseded_radiographs_and_assessments_are_never_shown() -> None:
@@ -90,17 +99,91 @@ def test_worklist_shows_what_is_on_its_way_and_what_waits_for_a_person() -> None
 
 
 @pytest.mark.parametrize(
+    ("calibrated_on", "caveat"),
+    [
+        (CalibratedOn.DRAWN_HANDS, NOT_ON_RADIOGRAPHS),
+        (CalibratedOn.RADIOGRAPHS, None),
+    ],
+)
+def test_an_interval_is_shown_with_its_caveat(calibrated_on: CalibratedOn, caveat: str | None) -> None:
+    columns = {
+        "bone_age_months": 100.0,
+        "bone_age_low_months": 90.0,
+        "bone_age_high_months": 110.0,
+        "interval_calibrated_on": calibrated_on,
+        "stage_probability_child": 0.75,
+        "stage_probability_adolescent": 0.25,
+        "stage_probability_adult": 0.0,
+    }
+    with transaction() as session:
+        radiograph_id = add_radiograph(session, **ENDED)
+        add_assessment(session, radiograph_id, add_model_version(session), **columns)
+    (row,) = _all("result")
+    assert {name: row[name] for name in columns} == columns
+    assert row["interval_caveat"] == caveat
+
+
+def test_a_result_without_interval_has_no_caveat() -> None:
+    with transaction() as session:
+        add_assessment(session, add_radiograph(session, **ENDED), add_model_version(session), bone_age_months=100.0)
+    (row,) = _all("result")
+    assert (row["bone_age_low_months"], row["bone_age_high_months"], row["interval_caveat"]) == (None, None, None)
+
+
+def test_a_stage_without_bone_age_waits_for_a_person_only_where_the_sexes_disagree() -> None:
+    with transaction() as session:
+        model = add_model_version(session)
+        add_assessment(session, add_radiograph(session, "1.1", patient_sex="F", **ENDED), model, stage="child")
+        add_assessment(session, add_radiograph(session, "1.2", patient_sex="other", **ENDED), model, stage="child")
+        add_assessment(session, add_radiograph(session, "1.3", patient_sex="other", **ENDED), model)
+    (row,) = _all("worklist")
+    assert (row["sop_instance_uid"], row["needs_person"]) == ("1.3", True)
+    assert row["state_reason"] == "PatientSex (0010,0040) is other: the stage is another under either sex"
+    assert len(_all("result")) == 3
+
+
+INTERVAL = {
+    "bone_age_months": 100.0,
+    "bone_age_low_months": 90.0,
+    "bone_age_high_months": 110.0,
+    "interval_calibrated_on": "drawn hands",
+}
+
+
+def _probabilities(child: float, adolescent: float, adult: float | None) -> dict[str, float | None]:
+    return {
+        "stage_probability_child": child,
+        "stage_probability_adolescent": adolescent,
+        "stage_probability_adult": adult,
+    }
+
+
+@pytest.mark.parametrize(
     ("columns", "constraint"),
     [
-        ({"bone_age_months": -0.1}, "ck_assessment_bone_age_months"),
-        ({"bone_age_months": 300.1}, "ck_assessment_bone_age_months"),
-        ({"stage": "infant"}, "ck_assessment_stage"),
-        ({"sex_used": "M"}, "ck_assessment_sex_has_source"),
-        ({"chronological_age_months": 1.0}, "ck_assessment_age_has_source"),
+        (INTERVAL | {"bone_age_low_months": 100.1}, "interval_holds_bone_age"),
+        (INTERVAL | {"bone_age_high_months": 99.9}, "interval_holds_bone_age"),
+        (INTERVAL | {"bone_age_low_months": -0.1}, "bone_age_low_months"),
+        (INTERVAL | {"bone_age_high_months": 300.1}, "bone_age_high_months"),
+        (INTERVAL | {"bone_age_months": None}, "interval_is_whole"),
+        (INTERVAL | {"bone_age_low_months": None}, "interval_is_whole"),
+        (INTERVAL | {"interval_calibrated_on": None}, "interval_is_whole"),
+        (INTERVAL | {"interval_calibrated_on": "hands"}, "interval_calibrated_on"),
+        (_probabilities(0.5, 0.5, None), "stage_probabilities_are_whole"),
+        (_probabilities(0.5, 0.5, 0.5), "stage_probabilities_sum_to_1"),
+        (_probabilities(0.5, float("nan"), 0.5), "stage_probabilities_sum_to_1"),
+        (_probabilities(-0.1, 0.5, 0.6), "stage_probability_child"),
+        (_probabilities(0.6, -0.1, 0.5), "stage_probability_adolescent"),
+        (_probabilities(0.5, 0.6, -0.1), "stage_probability_adult"),
+        ({"bone_age_months": -0.1}, "bone_age_months"),
+        ({"bone_age_months": 300.1}, "bone_age_months"),
+        ({"stage": "infant"}, "stage"),
+        ({"sex_used": "M"}, "sex_has_source"),
+        ({"chronological_age_months": 1.0}, "age_has_source"),
     ],
 )
 def test_the_database_refuses_an_impossible_assessment(columns: dict[str, Any], constraint: str) -> None:
-    with pytest.raises(IntegrityError, match=constraint), transaction() as session:
+    with pytest.raises(IntegrityError, match=f"ck_assessment_{constraint}"), transaction() as session:
         add_assessment(session, add_radiograph(session), add_model_version(session), **columns)
 
 

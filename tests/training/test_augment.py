@@ -12,14 +12,18 @@ NOTHING = AugmentationRecipe(
     contrast_fraction=0,
     gamma_octaves=0,
     noise=0,
+    mirrored_fraction=0,
 )
 
 
 class Always(np.random.Generator):
-    """Every uniform random number is the largest."""
+    """Every uniform random number is the largest, and every chance is taken."""
 
     def __init__(self) -> None:
         super().__init__(np.random.PCG64(0))
+
+    def random(self) -> float:  # type: ignore[override]  # only what is used
+        return 0.0
 
     def uniform(self, low: float = 0, high: float = 1, size: int | None = None) -> float | np.ndarray:  # type: ignore[override]  # only what is used
         return high if size is None else np.full(size, high)
@@ -39,6 +43,14 @@ def test_a_shift_of_a_quarter_moves_right_and_down() -> None:
     image[0, 0] = 1
     moved = move(image, varied(shift_fraction=0.25), Always())
     assert np.argwhere(moved > 0.5).tolist() == [[1, 1]]
+
+
+def test_the_other_hand_is_shown_as_often_as_asked() -> None:
+    image = np.array([[0, 0.25, 1]], np.float32)
+    assert move(image, varied(mirrored_fraction=0.5), Always()).tolist() == [[1, 0.25, 0]]
+    rng = np.random.default_rng(1)
+    mirrored = sum(move(image, varied(mirrored_fraction=0.5), rng)[0, 0] == 1 for _ in range(400))
+    assert 160 < mirrored < 240
 
 
 def test_a_turn_of_ninety_degrees_is_about_the_centre() -> None:

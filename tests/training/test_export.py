@@ -10,7 +10,6 @@ import tensorflow as tf
 from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, card, export_narrow, narrow_network
 from training.export import AssessFunction, export
 from worker import bundle
-from worker.preprocess import Preprocessing
 
 pytestmark = KERAS_ON_NUMPY_2
 
@@ -26,7 +25,7 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def outputs(network: keras.Model) -> dict[str, np.ndarray]:
-    assess = AssessFunction(network, Preprocessing(rows=ROWS, columns=COLUMNS), takes_sex=True)
+    assess = AssessFunction(network, card())
     return {name: output.numpy() for name, output in assess.assess(tf.constant(IMAGES), tf.constant(SEX)).items()}
 
 

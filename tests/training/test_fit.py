@@ -1,4 +1,4 @@
-"""The whole of a training run, tiny: networks narrow, at 64 px, stepping eagerly."""
+"""The whole of a training run, tiny."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,103 +6,95 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, WIDTH
-from training import dataset, fit, recipe
-from training.dataset import Split
-from training.networks import xception
-from training.recipe import FitRecipe, NetworkRecipe, PhantomRecipe, Phase, Recipe
+from tests.narrow_bundle import KERAS_ON_NUMPY_2
+from tests.training.tiny import data, labelled, shallow_and_eager, tiny
+from training import fit, loop
+from training.cases import Part
+from training.checkpoint import read_history
+from training.split import LeakError
 from worker import bundle
-from worker.engines import tensorflow
-from worker.preprocess import Preprocessing
 
 pytestmark = [
     KERAS_ON_NUMPY_2,
     pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`"),
 ]
 
-
-WHOLE_EPOCH = fit.Epoch
+TWO_EPOCHS = ("fit.phases=[{epochs=1, shrink=2}, {epochs=1}]", "network.width=0.03")
 
 
 @pytest.fixture(autouse=True)
-def _eager_steps_of_a_shallow_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(xception, "_MIDDLE_BLOCKS", 1)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+def _small() -> Iterator[None]:
+    with shallow_and_eager():
+        yield
 
 
-@pytest.fixture
-def tiny() -> Recipe:
-    changes = {
-        "name": "tiny",
-        "network": NetworkRecipe(architecture="xception", width=WIDTH),
-        "preprocessing": Preprocessing(rows=ROWS * 2, columns=COLUMNS * 2, value_percentiles=(0.5, 99.5)),
-        "phantoms": PhantomRecipe(training=2, validation=1, held_out=3),
-        "fit": FitRecipe(
-            seed=1,
-            batch_size=2,
-            learning_rate=1e-3,
-            weight_decay=1e-4,
-            warm_up_epochs=0.5,
-            phases=(Phase(epochs=1, shrink=2), Phase(epochs=1, shrink=1)),
-        ),
-    }
-    return recipe.load("starter").model_copy(update=changes)
+def weights_of(network: keras.Model) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in network.get_weights()]
 
 
-@pytest.fixture
-def training_data(tiny: Recipe, tmp_path: Path) -> tuple[np.ndarray, list[dataset.Subject]]:
-    hands = dataset.subjects(Split.TRAINING, 4)
-    return dataset.images(hands, tiny.preprocessing, tmp_path / "cache", processes=1), hands
-
-
-def test_a_run_ends_in_a_bundle_that_an_engine_reads(tiny: Recipe, tmp_path: Path) -> None:
-    made = fit.fit(tiny, tmp_path / "models" / "tiny", tmp_path / "work", processes=1)
-    assert bundle.load(made.folder) == made
+def test_a_run_ends_in_a_bundle_that_tells_of_it(tmp_path: Path) -> None:
+    wanted = tiny("cnn_128_regression", *TWO_EPOCHS)
+    made = fit.fit(wanted, data(3), tmp_path / "models" / "tiny", tmp_path / "work", processes=1)
+    assert made is not None
+    assert bundle.load(tmp_path / "models" / "tiny") == made
     assert made.card.metrics.overall.radiographs == 3
-    assert made.card.training_data.radiographs == 2
-    predictions = tensorflow.load(made).predict(np.zeros((1, 128, 128, 1), np.float32), np.zeros(1, np.float32))
-    assert np.isfinite(predictions.bone_age_months).all()
+    assert made.card.training_data.radiographs == 3
+    assert made.card.calibration is None  # of three hands there can be none
+    assert [one.epoch for one in read_history(made.folder / "history.json")] == [1, 2]
+    cost = made.card.training_cost
+    assert cost is not None
+    assert (cost.epochs, cost.initial_weights) == (2, "none")
+    assert cost.seconds > 0
+    assert cost.peak_memory_bytes > 50e6
+    assert (made.folder / "recipe.json").read_text() == wanted.model_dump_json(indent=2) + "\n"
 
 
-def test_an_interrupted_run_ends_in_the_same_weights(
-    tiny: Recipe,
-    training_data: tuple[np.ndarray, list[dataset.Subject]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    one_step = training_data[0][:2], training_data[1][:2]
-    whole = fit.fit_network(tiny, one_step, one_step, tmp_path / "whole.keras")
+def test_an_interrupted_run_ends_in_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = tiny("cnn_128_regression", *TWO_EPOCHS)  # it drops out and normalises batches
+    seen = labelled(wanted, 4, tmp_path)
+    whole, history = loop.fit_network(wanted, 0, seen, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "Epoch", interrupted_in_second)
+        patch.setattr(loop, "_validate", second_is_interrupted(loop._validate))
         with pytest.raises(KeyboardInterrupt):
-            fit.fit_network(tiny, one_step, one_step, tmp_path / "resumed.keras")
+            loop.fit_network(wanted, 0, seen, tmp_path / "resumed")
     keras.utils.set_random_seed(99)  # another process
-    resumed = fit.fit_network(tiny, one_step, one_step, tmp_path / "resumed.keras")
-    assert int(resumed.optimizer.iterations) == 2
-    for found, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+    resumed, continued = loop.fit_network(wanted, 0, seen, tmp_path / "resumed")
+    assert [one.epoch for one in continued] == [1, 2]
+    assert continued[1].loss == pytest.approx(history[1].loss, rel=1e-5)
+    for found, expected in zip(weights_of(resumed), weights_of(whole), strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-def test_an_epoch_shows_every_hand_once_in_an_order_of_its_own(
-    tiny: Recipe, training_data: tuple[np.ndarray, list[dataset.Subject]]
-) -> None:
-    months = [hand.bone_age_months for hand in training_data[1]]
-    epochs = [fit.Epoch(tiny, *training_data, epoch) for epoch in (0, 1)]
-    for epoch, side in zip(epochs, (64, 128), strict=True):
-        batches = [epoch[index] for index in range(len(epoch))]
-        assert [image.shape for (image, _), _ in batches] == [(2, side, side, 1)] * 2
-        assert sorted(np.concatenate([target[:, 0] for _, target in batches])) == pytest.approx(sorted(months))
-    again = fit.Epoch(tiny, *training_data, 0)
-    assert np.array_equal(again[1][0][0], epochs[0][1][0][0])
+def second_is_interrupted(validate: object) -> object:
+    def interrupted(*arguments: object) -> object:
+        if arguments[-1] == 1:  # the shrink of the second epoch
+            raise KeyboardInterrupt
+        return validate(*arguments)  # type: ignore[operator]  # the function that it stands for
+
+    return interrupted
 
 
-def interrupted_in_second(
-    tiny: Recipe, images: np.ndarray, hands: list[dataset.Subject], epoch: int
-) -> keras.utils.PyDataset:
-    if epoch == 1:
-        raise KeyboardInterrupt
-    return WHOLE_EPOCH(tiny, images, hands, epoch)
+def test_the_best_weights_are_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = ("fit.phases=[{epochs=3}]", "fit.weights_kept='best'", "fit.stopping={}", "network.width=0.03")
+    wanted = tiny("cnn_128_regression", *changes)
+    validation_losses = iter([2.0, 1.0, 3.0])
+    kept: list[list[np.ndarray]] = []
+
+    def validate(recipe: object, network: keras.Model, *rest: object) -> tuple[float, float]:
+        kept.append(weights_of(network))
+        return next(validation_losses), 0.0
+
+    monkeypatch.setattr(loop, "_validate", validate)
+    network, _ = loop.fit_network(wanted, 0, labelled(wanted, 2, tmp_path), tmp_path / "run")
+    assert all(np.array_equal(one, two) for one, two in zip(weights_of(network), kept[1], strict=True))
+    assert not all(np.array_equal(one, two) for one, two in zip(weights_of(network), kept[2], strict=True))
+
+
+def test_a_run_with_a_patient_in_two_parts_fails_before_anything_is_made(tmp_path: Path) -> None:
+    leaking = data(2)
+    leaking = fit.Data({**leaking.parts, Part.TEST: leaking.parts[Part.TRAINING]}, "hands", are_radiographs=False)
+    with pytest.raises(LeakError, match=r"phantom 0 \(test\) is of the same patient as phantom 0 \(training\)"):
+        fit.fit(tiny("cnn_128_regression"), leaking, tmp_path / "made", tmp_path / "work", processes=1)
+    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "work").exists()

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from training import dataset
-from training.analysis import analyse
-from training.dataset import Split
-from training.evaluate import predict
+from training import cache
+from training.cases import Part
+from training.report.evaluation import of_bundle
+from training.sources.phantoms import phantoms
 from worker import bundle
 from worker.engines import tensorflow
 
@@ -22,11 +22,15 @@ def test_the_card_claims_at_most_12_months_on_a_thousand_held_out_hands() -> Non
 
 def test_the_starter_does_what_its_card_claims(tmp_path: Path) -> None:
     shipped = bundle.load(bundle.starter_folder())
-    hands = dataset.subjects(Split.HELD_OUT, HELD_OUT)
-    images = dataset.images(hands, shipped.card.preprocessing, tmp_path, processes=1)
-    engine = tensorflow.load(shipped)
-    found = predict("starter", lambda image, sex: engine.predict(image, sex).bone_age_months, images, hands)
-    measured = analyse(found).overall.figures["mae"]
+    hands = phantoms(Part.TEST, HELD_OUT)
+    images = cache.images(hands, shipped.card.preprocessing, tmp_path, processes=1)
+    found = of_bundle(shipped, tensorflow.load(shipped), images, hands, stressed=0)
+    measured = found.analysis.overall.figures["mae"]
     claimed = shipped.card.metrics.overall.mae_months
     assert claimed is not None
     assert measured.low <= claimed.value <= measured.high
+    assert {one.band for one in found.gallery} == {
+        band for band, of in found.analysis.by_age_band.items() if of.radiographs
+    }
+    assert found.ms_per_radiograph is not None
+    assert found.ms_per_radiograph > 0

@@ -1,11 +1,15 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, export_narrow
+from db.errors import BundleError
+from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, card, export_narrow
+from worker.bundle import Bundle
 from worker.engines import Engine, tensorflow
 
 pytestmark = KERAS_ON_NUMPY_2
@@ -14,8 +18,13 @@ NAN = float("nan")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    loaded = tensorflow.load(export_narrow(tmp_path_factory.mktemp("bundle") / "narrow"))
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return export_narrow(tmp_path_factory.mktemp("bundle") / "narrow")
+
+
+@pytest.fixture(scope="module")
+def engine(narrow: Bundle) -> Engine:
+    loaded = tensorflow.load(narrow)
     loaded.warm_up()
     return loaded
 
@@ -33,7 +42,8 @@ def test_predictions_have_the_shapes_of_the_contract(engine: Engine) -> None:
     assert predictions.bone_age_months.shape == (3,)
     assert predictions.heat_map.shape == (3, 2, 2)  # 64 px, halved five times
     assert predictions.embedding.shape == (3, 128)  # 2048 channels at a sixteenth
-    assert all(array.dtype == np.float32 for array in vars(predictions).values())
+    assert predictions.stage_probabilities is None  # it answers the bone age
+    assert all(array.dtype == np.float32 for array in vars(predictions).values() if array is not None)
 
 
 def test_each_known_sex_selects_its_own_estimate(engine: Engine) -> None:
@@ -73,6 +83,46 @@ def test_images_of_another_size_are_refused(engine: Engine) -> None:
 def test_a_sex_of_one_half_is_refused(engine: Engine) -> None:
     with pytest.raises(ValueError, match="expected sex as 1"):
         engine.predict(radiographs(1), sexes(0.5))
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an exported function that finds everybody to be a child, whatever it is shown."""
+    import tensorflow as tf
+
+    def answer(image: Any, sex: Any) -> dict[str, Any]:
+        none = tf.fill(tf.shape(sex), NAN)
+        names = ("bone_age_months", "bone_age_if_female_months", "bone_age_if_male_months")
+        stages = tf.tile([[0.5, 0.25, 0.25]], [tf.shape(sex)[0], 1])
+        small = image[:, :2, :2, 0]
+        return dict.fromkeys(names, none) | {
+            "heat_map": small,
+            "embedding": small[:, 0],
+            "stage_probabilities": stages,
+        }
+
+    folder = tmp_path_factory.mktemp("staging")
+    inputs = [tf.TensorSpec((None, ROWS, COLUMNS, 1), tf.float32, "image"), tf.TensorSpec((None,), tf.float32, "sex")]
+    module = tf.Module()
+    module.signature = tf.function(answer, input_signature=inputs)
+    tf.saved_model.save(module, str(folder / "saved_model"), signatures={"serving_default": module.signature})
+    return folder
+
+
+def test_a_network_that_answers_stages_gives_their_probabilities(staging: Path) -> None:
+    loaded = tensorflow.load(Bundle(staging, card().model_copy(update={"answers": "stages"}), "a" * 64))
+    predictions = loaded.predict(radiographs(2), sexes(1, NAN))
+    assert predictions.stage_probabilities is not None
+    assert predictions.stage_probabilities.tolist() == [[0.5, 0.25, 0.25]] * 2
+    assert np.isnan(predictions.bone_age_months).all()
+
+
+def test_a_network_without_the_stages_that_its_card_promises_is_refused(
+    narrow: Bundle,
+) -> None:
+    promised = Bundle(narrow.folder, narrow.card.model_copy(update={"answers": "stages"}), narrow.digest)
+    with pytest.raises(BundleError, match="the exported function lacks stage_probabilities"):
+        tensorflow.load(promised)
 
 
 def test_importing_the_engine_does_not_import_tensorflow() -> None:

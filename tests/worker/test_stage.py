@@ -1,10 +1,16 @@
-"""Stages at their edges."""
+"""Stages at their edges, and how likely each is."""
 
+import numpy as np
 import pytest
 
-from db.vocabulary import Stage
-from worker.estimate import Estimate
-from worker.stage import stage, stage_of
+from db.vocabulary import Sex, Stage
+from tests.calibrated import GROUPS, calibration
+from tests.narrow_bundle import card
+from worker.engines import Predictions
+from worker.estimate import Estimate, StageProbabilities, estimate, interval_of, sex_inputs
+from worker.stage import probabilities_of, stage, stage_of, stage_probabilities
+
+CHILD, ADULT = StageProbabilities(0.6, 0.3, 0.1), StageProbabilities(0.1, 0.3, 0.6)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +41,74 @@ def test_unknown_sex_has_a_stage_only_where_both_estimates_agree() -> None:
     assert stage_of(Estimate(None, 100.0, 119.0)) is Stage.CHILD
     assert stage_of(Estimate(None, 115.0, 125.0)) is None
     assert stage_of(Estimate(None, None, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("bone_age_months", "expected"),
+    [
+        (115.0, (0.625, 0.375, 0.0)),  # a child where the residual is below 5: half of them, and half of a quarter
+        (120.0, (0.5, 0.5, 0.0)),
+        (100.0, (1.0, 0.0, 0.0)),  # 20 months from the edge, as far as any residual goes
+        (99.0, (1.0, 0.0, 0.0)),
+        (168.0, (0.0, 1.0, 0.0)),
+        (221.0, (0.0, 0.375, 0.625)),
+        (236.0, (0.0, 0.0, 1.0)),
+    ],
+)
+def test_a_stage_is_as_likely_as_the_residuals_that_lead_to_it(
+    bone_age_months: float, expected: tuple[float, ...]
+) -> None:
+    found = stage_probabilities(bone_age_months, GROUPS[0])
+    assert (found.child, found.adolescent, found.adult) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_bone_age_has_probabilities_and_an_interval_only_by_calibration() -> None:
+    estimated = Estimate(115.0, 115.0, 125.0)
+    assert probabilities_of(estimated, calibration(), Sex.FEMALE) == StageProbabilities(0.625, 0.375, 0.0)
+    assert interval_of(estimated, calibration(), Sex.FEMALE) is not None
+    assert probabilities_of(estimated, None, Sex.FEMALE) is None
+    assert interval_of(estimated, None, Sex.FEMALE) is None
+
+
+def test_without_a_headline_there_is_neither_interval_nor_probability() -> None:
+    estimated = Estimate(None, 100.0, 119.0)
+    assert interval_of(estimated, calibration(), Sex.OTHER) is None
+    assert probabilities_of(estimated, calibration(), Sex.OTHER) is None
+
+
+def test_the_stage_of_a_network_that_answers_stages_is_the_likeliest() -> None:
+    estimated = Estimate(None, None, None, (ADULT,))
+    assert stage_of(estimated) is Stage.ADULT
+    assert probabilities_of(estimated, None, Sex.MALE) == ADULT
+    assert interval_of(estimated, None, Sex.MALE) is None
+    assert StageProbabilities(0.4, 0.4, 0.2).likeliest is Stage.CHILD
+
+
+def test_such_a_stage_under_both_sexes_is_given_only_where_they_agree() -> None:
+    agreed, disputed = Estimate(None, None, None, (CHILD, CHILD)), Estimate(None, None, None, (CHILD, ADULT))
+    assert (stage_of(agreed), stage_of(disputed)) == (Stage.CHILD, None)
+    assert probabilities_of(agreed, None, Sex.OTHER) is None  # one set of them would weigh the sexes
+
+
+@pytest.mark.parametrize(
+    ("answers", "takes_sex", "sex", "expected"),
+    [
+        ("stages", True, Sex.OTHER, [0, 1]),
+        ("stages", True, Sex.MALE, [1]),
+        ("stages", False, Sex.OTHER, [np.nan]),
+        ("bone_age", True, Sex.OTHER, [np.nan]),
+        ("bone_age", True, Sex.FEMALE, [0]),
+    ],
+)
+def test_only_stages_that_need_an_unknown_sex_are_asked_for_twice(
+    answers: str, takes_sex: bool, sex: Sex, expected: list[float]
+) -> None:
+    asked = sex_inputs(card().model_copy(update={"answers": answers, "takes_sex": takes_sex}), sex)
+    assert np.array_equal(asked, np.array(expected, np.float32), equal_nan=True)
+
+
+def test_stage_probabilities_that_are_no_numbers_are_none() -> None:
+    none = np.full(1, np.nan, np.float32)
+    unused = np.zeros((1, 1, 1), np.float32)
+    answered = Predictions(none, none, none, unused, unused[0], np.full((1, 3), np.nan, np.float32))
+    assert estimate(answered) == Estimate(None, None, None)

@@ -8,13 +8,13 @@ import importlib
 import keras
 
 from training.networks import head
-from training.networks.network import Shape, copy_weights, join
-from training.recipe import HeadRecipe, NetworkRecipe, RecipeError
+from training.networks.network import Pixels, Shape, copy_weights, join
+from training.recipe import HeadRecipe, NetworkRecipe, RecipeError, TargetRecipe
 
 _NAMES_IN_KERAS = {"xception": "Xception", "resnet50": "ResNet50", "efficientnet_b4": "EfficientNetB4"}
 
 
-def build(network: NetworkRecipe, answering: HeadRecipe, shape: Shape) -> keras.Model:
+def build(network: NetworkRecipe, answering: HeadRecipe, target: TargetRecipe, shape: Shape) -> keras.Model:
     """Build a network.
 
     Parameters
@@ -23,6 +23,8 @@ def build(network: NetworkRecipe, answering: HeadRecipe, shape: Shape) -> keras.
         Its backbone.
     answering
         Its head.
+    target
+        What the head's last layer gives.
     shape
         Of its input, px; what is fully convolutional can be built for any size.
 
@@ -37,11 +39,16 @@ def build(network: NetworkRecipe, answering: HeadRecipe, shape: Shape) -> keras.
         When initial weights are asked for that cannot be had or do not fit.
     """
     architecture = importlib.import_module(f"training.networks.{network.architecture}")
-    backbone = architecture.build_backbone(shape, network.width)
+    pixels = Pixels(network.channels, network.value_range)
+    backbone = architecture.build_backbone(shape, network.width, pixels)
     if network.weights != "none":
         _copy_initial(network.architecture, network.weights, backbone)
     backbone.trainable = not network.is_frozen
-    return join(network.architecture, backbone, head.build(answering, backbone.output_shape))
+    if network.normalisation_momentum is not None:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = network.normalisation_momentum
+    return join(network.architecture, backbone, head.build(answering, backbone.output_shape, target))
 
 
 def from_keras(architecture: str, weights: str | None) -> keras.Model:

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from training.networks.network import ANY_SHAPE, BACKBONE, Shape, channels, radiograph
+from training.networks.network import ANY_SHAPE, AS_PUBLISHED, BACKBONE, Pixels, Shape, channels, radiograph, scaled
 
 _CHANNELS, _DEPTH = 768, 32
 _PATCH_PX, _KERNEL = 7, 7
 
 
-def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, depth: int = _DEPTH) -> keras.Model:
+def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, pixels: Pixels = AS_PUBLISHED) -> keras.Model:
     """Build the convolutional part, from network input to feature map.
 
     Parameters
@@ -28,8 +28,8 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, depth: int = _D
         Factor on every layer's number of channels. At 1 there are 20,265,984 trainable parameters: the published
         21,110,248 without its classifier of 769,000, less 75,264 because the patches (7 x 7, 768 channels) have one
         channel and not three.
-    depth
-        Number of blocks.
+    pixels
+        How grey values are seen; three channels have the published number of parameters.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, depth: int = _D
         (n, rows, columns, 1) float32 in [0, 1] to (n, rows / 7, columns / 7, 768 · width) float32.
     """
     image = radiograph(shape)
-    x = layers.Rescaling(scale=2.0, offset=-1.0)(image)
+    x = scaled(image, pixels, (-1.0, 1.0))
     x = _activated(layers.Conv2D(channels(_CHANNELS, width), _PATCH_PX, strides=_PATCH_PX)(x))
-    for _ in range(depth):
+    for _ in range(_DEPTH):
         x = _block(x)
     return keras.Model(image, x, name=BACKBONE)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from training.networks.network import ANY_SHAPE, BACKBONE, Shape, channels, radiograph
+from training.networks.network import ANY_SHAPE, AS_PUBLISHED, BACKBONE, Pixels, Shape, channels, radiograph, scaled
 
 _WIDTH, _DEPTH = 1.4, 1.8
 _STEM, _TOP = 32, 1280
@@ -39,7 +39,7 @@ _STAGES = (
 )
 
 
-def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
+def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, pixels: Pixels = AS_PUBLISHED) -> keras.Model:
     """Build the convolutional part, from network input to feature map.
 
     Parameters
@@ -50,6 +50,8 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
         Factor on every layer's number of channels. At 1 there are 17,672,952 parameters: the 17,673,823 of Keras
         without its top, less 7 of its normalisation of colours and 864 because the first convolution (3 x 3, 48
         channels) sees one channel and not three.
+    pixels
+        How grey values are seen; three channels have the published number of parameters.
 
     Returns
     -------
@@ -58,7 +60,8 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
     """
     factor = _WIDTH * width
     image = radiograph(shape)
-    x = layers.Rescaling(scale=1 / _IMAGENET_SPREAD, offset=-_IMAGENET_GREY / _IMAGENET_SPREAD)(image)
+    black, white = -_IMAGENET_GREY / _IMAGENET_SPREAD, (1 - _IMAGENET_GREY) / _IMAGENET_SPREAD
+    x = scaled(image, pixels, (black, white))
     stem = layers.Conv2D(_filters(_STEM, factor), 3, strides=2, use_bias=False)
     x = _activated(_strided(x, stem, 3))
     for stage in _STAGES:

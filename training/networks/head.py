@@ -15,12 +15,15 @@ import keras
 from keras import layers
 
 from training.networks.network import HEAD
-from training.recipe import HeadRecipe, Pooling
+from training.recipe import HeadRecipe, Pooling, TargetRecipe
+from worker.stage import STAGES
+
+LOGITS = "logits"  # of the stages, before they become probabilities
 
 _SEX_FEATURES = 32
 
 
-def build(head: HeadRecipe, feature_map: tuple[int | None, ...], stages: int | None = None) -> keras.Model:
+def build(head: HeadRecipe, feature_map: tuple[int | None, ...], target: TargetRecipe) -> keras.Model:
     """Build a head.
 
     Parameters
@@ -29,16 +32,16 @@ def build(head: HeadRecipe, feature_map: tuple[int | None, ...], stages: int | N
         Which.
     feature_map
         Shape of what the backbone gives, (n, h, w, c); h and w may be None unless the head flattens.
-    stages
-        Number of classes; None for a regression. That counts from birth, for nothing is added to its last layer:
-        maturity is what the features speak for, and Grad-CAM, which keeps only what speaks for a greater age, shows
-        something on a young hand too.
+    target
+        What the last layer gives. In months or years it counts from birth, for nothing is added to it: maturity is what
+        the features speak for, and Grad-CAM, which keeps only what speaks for a greater age, shows something on a young
+        hand too. As a z-score it counts from the mean.
 
     Returns
     -------
     keras.Model
         Feature map (n, h, w, c) float32 and sex (n,) float32, 1 male and 0 female, to the bone age (n, 1) float32 in
-        months, or to the stages' probabilities (n, stages) float32.
+        months, or to the stages' probabilities (n, 3) float32.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def build(head: HeadRecipe, feature_map: tuple[int | None, ...], stages: int | N
     penalty = keras.regularizers.L2(head.l2) if head.l2 else None
     for units, fraction in zip(head.dense_units, after, strict=True):
         x = _dropped(layers.Dense(units, activation="relu", kernel_regularizer=penalty)(x), fraction)
-    return keras.Model([seen, sex], _answer(x, stages, head.unit_months), name=HEAD)
+    return keras.Model([seen, sex], _answer(x, head, target), name=HEAD)
 
 
 def _pooled(pooling: Pooling, feature_map: Any) -> Any:
@@ -71,9 +74,11 @@ def _dropped(x: Any, fraction: float) -> Any:
     return layers.Dropout(fraction)(x) if fraction else x
 
 
-def _answer(x: Any, stages: int | None, unit_months: float) -> Any:
+def _answer(x: Any, head: HeadRecipe, target: TargetRecipe) -> Any:
     # In float32 also where the rest computes in halves: a half near 200 months is a twelfth of a month wide.
-    if stages is not None:
-        return layers.Dense(stages, activation="softmax", dtype="float32", name="stages")(x)
+    if head.answers == "stages":
+        logits = layers.Dense(len(STAGES), dtype="float32", name=LOGITS)(x)
+        return layers.Softmax(dtype="float32", name="stages")(logits)
     answer = layers.Dense(1, dtype="float32", name="answer")(x)
-    return layers.Rescaling(scale=unit_months, dtype="float32", name="months")(answer)
+    scale, offset = target.last_layer_months or target.unit_months, target.mean_months or 0.0
+    return layers.Rescaling(scale=scale, offset=offset, dtype="float32", name="months")(answer)

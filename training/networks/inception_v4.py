@@ -12,14 +12,14 @@ from typing import Any
 import keras
 from keras import layers
 
-from training.networks.network import ANY_SHAPE, BACKBONE, Shape, channels, radiograph
+from training.networks.network import ANY_SHAPE, AS_PUBLISHED, BACKBONE, Pixels, Shape, channels, radiograph, scaled
 
 _BLOCKS_A, _BLOCKS_B, _BLOCKS_C = 4, 7, 3
 
 Kernel = int | tuple[int, int]
 
 
-def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
+def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, pixels: Pixels = AS_PUBLISHED) -> keras.Model:
     """Build the convolutional part, from network input to feature map.
 
     Parameters
@@ -30,6 +30,8 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
         Factor on every layer's number of channels. At 1 there are 41,142,240 trainable parameters: the 42,679,816 of
         the network with its classifier of 1,537,000, less 576 because the first convolution (3 x 3, 32 channels) sees
         one channel and not three.
+    pixels
+        How grey values are seen; three channels have the published number of parameters.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
         return layers.ReLU()(layers.BatchNormalization()(x))
 
     image = radiograph(shape)
-    x = _stem(convolution, layers.Rescaling(scale=2.0, offset=-1.0)(image))
+    x = _stem(convolution, scaled(image, pixels, (-1.0, 1.0)))
     for _ in range(_BLOCKS_A):
         x = _block_a(convolution, x)
     x = _reduction_a(convolution, x)

@@ -4,6 +4,7 @@ Before it: one architecture's backbone. After it: `training.fit` fits the networ
 by name, runs the backbone once and the head under both sexes. All that Grad-CAM needs lies between them.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,6 +12,7 @@ from keras import layers
 
 BACKBONE = "backbone"
 HEAD = "head"
+ENSEMBLE = "ensemble"
 
 _RGB, _COLOUR_AXIS = 3, 2  # of a kernel (rows, columns, channels in, channels out)
 
@@ -25,6 +27,16 @@ class Shape(NamedTuple):
 ANY_SHAPE = Shape(None, None)
 
 
+class Pixels(NamedTuple):
+    """How a backbone sees grey values: once or three times, and as which numbers black and white; None as published."""
+
+    channels: int = 1
+    value_range: tuple[float, float] | None = None
+
+
+AS_PUBLISHED = Pixels()
+
+
 def radiograph(shape: Shape) -> keras.KerasTensor:
     """Return a network's first input: ``image`` (n, rows, columns, 1) float32 in [0, 1], bone bright.
 
@@ -34,6 +46,28 @@ def radiograph(shape: Shape) -> keras.KerasTensor:
         Of the input.
     """
     return keras.Input((*shape, 1), name="image")
+
+
+def scaled(image: Any, pixels: Pixels, published: tuple[float, float]) -> Any:
+    """Return grey values as a backbone's first convolution sees them.
+
+    Parameters
+    ----------
+    image
+        (n, rows, columns, 1) in [0, 1].
+    pixels
+        How.
+    published
+        What black and white are in the published network.
+
+    Returns
+    -------
+    keras.KerasTensor
+        (n, rows, columns, channels).
+    """
+    black, white = pixels.value_range or published
+    x = image if (black, white) == (0.0, 1.0) else layers.Rescaling(scale=white - black, offset=black)(image)
+    return x if pixels.channels == 1 else layers.Concatenate()([x] * pixels.channels)
 
 
 def join(name: str, backbone: keras.Model, head: keras.Model) -> keras.Model:
@@ -58,6 +92,27 @@ def join(name: str, backbone: keras.Model, head: keras.Model) -> keras.Model:
     sex = keras.Input((), name="sex")
     feature_map = backbone(image)
     return keras.Model([image, sex], head([feature_map, sex]), name=name)
+
+
+def average(networks: Sequence[keras.Model]) -> keras.Model:
+    """Join networks into one that gives the mean of their answers; one alone is returned as it is.
+
+    Parameters
+    ----------
+    networks
+        From `join`, of different architectures.
+    """
+    if len(networks) == 1:
+        return networks[0]
+    image, sex = (keras.Input(given.shape[1:], name=given.name) for given in networks[0].inputs)
+    return keras.Model([image, sex], layers.Average()([one([image, sex]) for one in networks]), name=ENSEMBLE)
+
+
+def members(network: keras.Model) -> list[keras.Model]:
+    """Return the networks that one consists of: those that `average` joined, or itself."""
+    if network.name != ENSEMBLE:
+        return [network]
+    return [layer for layer in network.layers if isinstance(layer, keras.Model)]
 
 
 def channels(published: int, width: float) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from training.networks.network import ANY_SHAPE, BACKBONE, Shape, channels, radiograph
+from training.networks.network import ANY_SHAPE, AS_PUBLISHED, BACKBONE, Pixels, Shape, channels, radiograph, scaled
 
 _MIDDLE_BLOCKS = 8
 
 
-def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
+def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0, pixels: Pixels = AS_PUBLISHED) -> keras.Model:
     """Build the convolutional part, from network input to feature map.
 
     Parameters
@@ -25,6 +25,8 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
     width
         Factor on every layer's number of channels. At 1 there are 20,860,904 parameters: the published 20,861,480
         without its top, less 576 because the first convolution (3 x 3, 32 channels) sees one channel and not three.
+    pixels
+        How grey values are seen; three channels have the published number of parameters.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def build_backbone(shape: Shape = ANY_SHAPE, width: float = 1.0) -> keras.Model:
         (n, rows, columns, 1) float32 in [0, 1] to (n, rows / 32, columns / 32, 2048 · width) float32 ≥ 0.
     """
     image = radiograph(shape)
-    x = layers.Rescaling(scale=2.0, offset=-1.0)(image)  # [0, 1] to the [-1, 1] of the published network
+    x = scaled(image, pixels, (-1.0, 1.0))
     x = _convolution(x, channels(32, width), strides=2)
     x = _convolution(x, channels(64, width))
     x = _narrowing_block(x, channels(128, width), channels(128, width), starts_with_relu=False)  # it follows a ReLU

@@ -1,6 +1,6 @@
 """Drawn hand radiographs of a known bone age: what the starter model is trained on.
 
-Before it comes nothing; after it `training.dataset` treats what `draw` returns as a standard radiograph like any other.
+Before it comes nothing; after it `training.cache` treats what `draw` returns as a standard radiograph like any other.
 """
 
 from training.phantom.phantom import Phantom, draw

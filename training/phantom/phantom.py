@@ -1,6 +1,6 @@
 """One drawn hand radiograph, from a bone age, a sex and a seed: the order in which everything else is called.
 
-Before it comes nothing; after it `training.dataset` treats the image as a standard radiograph like any other.
+Before it comes nothing; after it `training.cache` treats the image as a standard radiograph like any other.
 """
 
 from dataclasses import dataclass

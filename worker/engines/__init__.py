@@ -24,9 +24,12 @@ class Predictions:
     bone_age_if_female_months, bone_age_if_male_months
         (n,) float32: the same radiograph under either sex.
     heat_map
-        (n, h, w) float32 ≥ 0: Grad-CAM of the predicted months at the last convolution, over the network input.
+        (n, h, w) float32 ≥ 0: Grad-CAM of the predicted months, or of the likeliest stage, at the last convolution,
+        over the network input.
     embedding
         (n, d) float32: the pooled features.
+    stage_probabilities
+        (n, 3) float32, child, adolescent, adult, of networks that answer stages, whose months are NaN; else None.
     """
 
     bone_age_months: Float32
@@ -34,6 +37,7 @@ class Predictions:
     bone_age_if_male_months: Float32
     heat_map: Float32
     embedding: Float32
+    stage_probabilities: Float32 | None = None
 
 
 class Engine(Protocol):

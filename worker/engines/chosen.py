@@ -6,6 +6,7 @@ from db import log
 from worker import bundle as bundles
 from worker import settings
 from worker.active import Active
+from worker.views import with_views
 
 logger = log.get(__name__)
 
@@ -23,7 +24,7 @@ def active() -> Active:
 
     chosen = settings.worker()
     loaded = bundles.load(chosen.bundle)
-    engine = tensorflow.load(loaded, cpu_threads=chosen.engine_threads)
+    engine = with_views(tensorflow.load(loaded, cpu_threads=chosen.engine_threads), loaded.card.views)
     engine.warm_up()
     logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest)
     return Active(loaded, engine, "tensorflow")

@@ -1,0 +1,97 @@
+"""From a standard radiograph to the row, with an engine that gives the answers of the test."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from db import states
+from db.session import transaction
+from db.steps import ASSESS
+from db.tables import Assessment
+from db.vocabulary import CalibratedOn, Stage, State
+from tests.calibrated import calibration
+from tests.conftest import CarpusEnvironment
+from tests.narrow_bundle import card
+from tests.rows import add_radiograph
+from worker import radiograph
+from worker.active import Active
+from worker.assess import assess
+from worker.bundle import Bundle, Card
+from worker.engines import Float32, Predictions
+
+CALIBRATED = card().model_copy(update={"calibration": calibration()})
+STAGES = card().model_copy(update={"answers": "stages"})
+
+
+class _Engine:
+    """Answers 115 months, 105 if female; or a child, and if male what it is told."""
+
+    def __init__(self, answers: str, if_male: tuple[float, float, float] = (0.6, 0.3, 0.1)) -> None:
+        self._answers, self._if_male = answers, if_male
+
+    def warm_up(self) -> None:
+        raise AssertionError("nothing is warmed up here")
+
+    def predict(self, image: Float32, sex: Float32) -> Predictions:
+        assert image.shape == (len(sex), 64, 64, 1)
+        heat_map = np.stack([np.eye(2, dtype=np.float32) * (1 + (one == 1)) for one in sex])
+        embedding = np.zeros((len(sex), 4), np.float32)
+        if self._answers == "stages":
+            none = np.full(len(sex), np.nan, np.float32)
+            rows = np.array([self._if_male if one == 1 else (0.6, 0.3, 0.1) for one in sex], np.float32)
+            return Predictions(none, none, none, heat_map, embedding, rows)
+        if_female, if_male = (np.full(len(sex), months, np.float32) for months in (105, 115))
+        headline = np.where(np.isnan(sex), np.nan, np.where(sex == 1, if_male, if_female)).astype(np.float32)
+        return Predictions(headline, if_female, if_male, heat_map, embedding)
+
+
+def _assessed(store: Path, made: Card, engine: _Engine, patient_sex: str) -> Assessment:
+    standard = "standard/00/1.2.3.1.npy"
+    sha256 = radiograph.save(np.full((80, 60), 30_000, np.uint16), store / standard, store / "incoming")
+    with transaction() as session:
+        columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex}
+        claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
+    assert claim is not None
+    assess(claim, Active(Bundle(store, made, "a" * 64), engine, "test"))
+    with transaction() as session:
+        return session.scalars(select(Assessment)).one()
+
+
+def _probabilities(row: Assessment) -> tuple[float | None, ...]:
+    return row.stage_probability_child, row.stage_probability_adolescent, row.stage_probability_adult
+
+
+def test_a_calibrated_bone_age_is_stored_with_interval_and_probabilities(carpus_env: CarpusEnvironment) -> None:
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M")
+    interval = (row.bone_age_low_months, row.bone_age_months, row.bone_age_high_months)
+    assert interval == (103.0, 115.0, 127.0)  # boys under 120: 12 months
+    assert (row.interval_calibrated_on, row.stage) == (CalibratedOn.DRAWN_HANDS, Stage.CHILD)
+    assert _probabilities(row) == (0.625, 0.375, 0.0)
+    assert (row.heat_map, row.heat_map_peak_months) == ([[1.0, 0.0], [0.0, 1.0]], 2.0)
+
+
+@pytest.mark.parametrize(("made", "patient_sex"), [(card(), "M"), (CALIBRATED, "other")])
+def test_without_calibration_or_headline_nothing_of_that_is_stored(
+    carpus_env: CarpusEnvironment, made: Card, patient_sex: str
+) -> None:
+    row = _assessed(carpus_env.store, made, _Engine("bone_age"), patient_sex)
+    assert (row.bone_age_low_months, row.bone_age_high_months, row.interval_calibrated_on) == (None, None, None)
+    assert (row.stage, *_probabilities(row)) == (Stage.CHILD, None, None, None)
+
+
+def test_a_network_that_answers_stages_gives_the_likeliest_and_no_bone_age(carpus_env: CarpusEnvironment) -> None:
+    row = _assessed(carpus_env.store, STAGES, _Engine("stages", (0.25, 0.5, 0.25)), "M")
+    assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (None, None, None)
+    assert (row.stage, *_probabilities(row)) == (Stage.ADOLESCENT, 0.25, 0.5, 0.25)
+    assert row.bone_age_low_months is None
+
+
+@pytest.mark.parametrize(("if_male", "stage"), [((0.5, 0.4, 0.1), Stage.CHILD), ((0.4, 0.5, 0.1), None)])
+def test_an_unknown_sex_has_such_a_stage_only_by_agreement(
+    carpus_env: CarpusEnvironment, if_male: tuple[float, float, float], stage: Stage | None
+) -> None:
+    row = _assessed(carpus_env.store, STAGES, _Engine("stages", if_male), "missing")
+    assert (row.stage, *_probabilities(row)) == (stage, None, None, None)
+    assert row.heat_map_peak_months == 1.5  # the mean of both sexes' heat maps, whose peaks are 1 and 2

@@ -1,0 +1,51 @@
+"""Ten views of a radiograph: what is asked, and how the answers become one."""
+
+import numpy as np
+import pytest
+
+from worker.engines import Predictions
+from worker.views import with_views
+
+NAN = np.float32("nan")
+
+
+class Brightest:
+    """Gives the place of the brightest pixel as the heat map, and its column as the months."""
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def warm_up(self) -> None:
+        """Nothing to warm."""
+
+    def predict(self, image: np.ndarray, sex: np.ndarray) -> Predictions:
+        self.seen += [image, sex]
+        grey = image[..., 0]
+        peak = grey == grey.max(axis=(1, 2), keepdims=True)
+        months = np.array([np.argwhere(one)[0, 1] for one in peak], np.float32)
+        return Predictions(months, months, months, peak.astype(np.float32), np.stack([months, -months], axis=1))
+
+
+def marked() -> np.ndarray:
+    image = np.zeros((2, 33, 33, 1), np.float32)
+    image[0, 16, 24] = image[1, 16, 16] = 1  # to the right of the centre, and in it
+    return image
+
+
+def test_one_view_is_the_engine_itself() -> None:
+    engine = Brightest()
+    assert with_views(engine, 1) is engine
+
+
+def test_ten_views_are_averaged_and_their_heat_maps_turned_back() -> None:
+    engine = Brightest()
+    found = with_views(engine, 10).predict(marked(), np.array([1, NAN], np.float32))
+    image, sex = engine.seen
+    assert image.shape == (20, 33, 33, 1)
+    assert sex.tolist()[:10] == [1] * 10
+    assert np.isnan(sex[10:]).all()
+    # Half of the views are mirrored about column 16; a turn of 10 degrees moves column 24 by an eighth of a pixel.
+    assert found.bone_age_months == pytest.approx([16, 16], abs=0.3)
+    assert found.embedding.shape == (2, 2)
+    assert found.stage_probabilities is None
+    assert [np.unravel_index(one.argmax(), one.shape) for one in found.heat_map] == [(16, 24), (16, 16)]

@@ -1,0 +1,260 @@
+"""Fit one network, step by step, on one device or several; an interrupted run goes on where it was.
+
+Before it: `training.batches` makes the batches, `training.schedule` says how fast and how long. After it:
+`training.fit` evaluates and exports. The steps are our own: Keras' ``fit`` fails on several machines.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich import print as show
+from rich.progress import track
+
+from training import losses
+from training.batches import Epoch, Labelled, balanced, references, shrunk
+from training.checkpoint import Checkpoint
+from training.evaluate import network_input
+from training.fitting import FitRecipe
+from training.networks.build import build
+from training.networks.network import ANY_SHAPE, Shape
+from training.pipeline import epoch_dataset
+from training.recipe import NetworkRecipe, Recipe
+from training.schedule import EpochResult, learning_rate, should_stop
+from worker.preprocess import encode_sex
+
+MIXED = "mixed_float16"
+
+_VALIDATION_BATCH = 32
+_MOST_STEPS = 2**20  # of an epoch: a generator counts up by one in each
+
+
+def fit_network(
+    recipe: Recipe, number: int, labelled: tuple[Labelled, Labelled], folder: Path, strategy: Any = None
+) -> tuple[keras.Model, list[EpochResult]]:
+    """Fit one of a recipe's networks, from its checkpoint if there is one.
+
+    Parameters
+    ----------
+    recipe
+        What to make.
+    number
+        Which of its networks, from 0.
+    labelled
+        What is learned from, and what validation is done on.
+    folder
+        Keeps weights, optimiser and history after each epoch.
+    strategy
+        Of ``tf.distribute``; None for one device.
+
+    Returns
+    -------
+    tuple
+        The network, fitted, and what came of each epoch.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    keras.utils.set_random_seed(recipe.fit.seed + number)
+    with strategy.scope(), _precision(recipe.fit):
+        network = untrained(recipe, recipe.networks[number])
+        network.compile(optimizer=_optimizer(recipe.fit, network), jit_compile=False)
+    if strategy.num_replicas_in_sync > 1:
+        _synchronise(network)
+    checkpoint = Checkpoint(folder, network)
+    history = checkpoint.resume(_fewest(strategy, checkpoint.epochs))
+    step = _step_of(recipe, network, strategy)
+    while not should_stop(recipe.fit, history):
+        history.append(_epoch(recipe, network, labelled, history, (step, strategy)))
+        checkpoint.save(history)
+        show(_told(recipe, history[-1]))
+    if recipe.fit.weights_kept == "best":
+        checkpoint.load_best(history)
+    return _on_one_device(recipe, number, network, strategy.num_replicas_in_sync), history
+
+
+def untrained(recipe: Recipe, network: NetworkRecipe) -> keras.Model:
+    """Build one of a recipe's networks with its initial weights.
+
+    Parameters
+    ----------
+    recipe
+        With its head, target and size.
+    network
+        Which.
+    """
+    size = Shape(recipe.preprocessing.rows, recipe.preprocessing.columns)
+    return build(network, recipe.head, recipe.target, size if recipe.head.pooling == "flatten" else ANY_SHAPE)
+
+
+def is_writer(strategy: Any) -> bool:
+    """Return whether this process is the one that writes: the only one, or the first of several."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    return resolver is None or not resolver.task_id
+
+
+def _on_one_device(recipe: Recipe, number: int, network: keras.Model, replicas: int) -> keras.Model:
+    """Return a network outside of any strategy and in float32, as every engine can compute."""
+    in_float32 = all(layer.compute_dtype == "float32" for layer in _layers(network))
+    if in_float32 and replicas == 1:
+        return network
+    whole = untrained(recipe, recipe.networks[number].model_copy(update={"weights": "none"}))
+    whole.set_weights(network.get_weights())
+    return whole
+
+
+def _fewest(strategy: Any, epochs: int) -> int:
+    """Return how many epochs all processes that fit together have done; one may have been ended before another."""
+    if strategy.num_replicas_in_sync == 1:
+        return epochs
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def of_all() -> Any:
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(tf.constant([epochs]), axis=0))
+
+    return int(tf.reduce_min(strategy.experimental_local_results(of_all())[0]))
+
+
+def _epoch(
+    recipe: Recipe,
+    network: keras.Model,
+    labelled: tuple[Labelled, Labelled],
+    history: Sequence[EpochResult],
+    stepping: tuple[Any, Any],
+) -> EpochResult:
+    epoch = Epoch(recipe, labelled[0], len(history))
+    step, strategy = stepping
+    _reseed(network, recipe.fit.seed, len(history))
+    # A batch that is too small for every replica to see something of it is left out.
+    steps = len(epoch) - (epoch.size_of(len(epoch) - 1) < strategy.num_replicas_in_sync)
+    batches, began, losses_of_steps, milliseconds = _distributed(epoch, steps, strategy), time.monotonic(), [], []
+    for number in track(range(steps), f"epoch {len(history) + 1} of {recipe.fit.epochs}", transient=True):
+        rate = learning_rate(recipe.fit, history, (number + 1) / steps)
+        network.optimizer.learning_rate = rate
+        started = time.perf_counter()
+        losses_of_steps.append(float(step(batches)))
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    seconds = time.monotonic() - began
+    validation_loss, mae_months = _validate(recipe, network, labelled[1], recipe.fit.shrink_in(len(history)))
+    return EpochResult(
+        epoch=len(history) + 1,
+        loss=float(np.mean(losses_of_steps)),
+        validation_loss=validation_loss,
+        validation_mae_months=mae_months,
+        learning_rate=rate,
+        seconds=seconds,
+        ms_per_step=median(milliseconds),
+    )
+
+
+def _step_of(recipe: Recipe, network: keras.Model, strategy: Any) -> Any:
+    """Return the function of one step: from an iterator of batches to the next one's loss, without what penalises."""
+    loss_of, replicas = losses.of(recipe), strategy.num_replicas_in_sync
+    variables = network.trainable_variables
+
+    def on_replica(image: Any, sex: Any, reference: Any, weight: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(weight * loss_of(reference, network([image, sex], training=True)))
+            penalised = tf.add_n([loss, *(penalty / replicas for penalty in network.losses)])
+            minimised = network.optimizer.scale_loss(penalised)
+        # The gradients of all replicas are added up, and the weights are 1 over all of them.
+        network.optimizer.apply_gradients(zip(tape.gradient(minimised, variables), variables, strict=True))
+        return loss
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def step(batches: Any) -> Any:
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(on_replica, args=next(batches)), axis=None)
+
+    return step
+
+
+def _distributed(epoch: Epoch, batches: int, strategy: Any) -> Iterator[Any]:
+    """Return the first batches of an epoch, each shared out among the replicas."""
+    replicas = strategy.num_replicas_in_sync
+
+    def dataset(context: Any = None) -> Any:
+        mine = range(replicas)
+        if context is not None:
+            here = replicas // context.num_input_pipelines
+            mine = range(context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here)
+        parts = [(batch, part) for batch in range(batches) for part in mine]
+        return epoch_dataset(lambda index: epoch.batch(*parts[index], replicas), len(parts))
+
+    distributed: Iterator[Any] = iter(
+        dataset() if replicas == 1 else strategy.distribute_datasets_from_function(dataset)
+    )
+    return distributed
+
+
+def _validate(recipe: Recipe, network: keras.Model, labelled: Labelled, shrink: int) -> tuple[float, float | None]:
+    """Return the mean loss and, of a network that gives bone ages, the mean absolute error in months."""
+    sex = np.array([encode_sex(case.sex) for case in labelled.cases], np.float32)
+    answers = []
+    for start in range(0, len(sex), _VALIDATION_BATCH):
+        some = slice(start, start + _VALIDATION_BATCH)
+        images = np.stack([shrunk(image[..., 0], shrink) for image in network_input(labelled.images[some])])
+        answers.append(np.asarray(network([images[..., np.newaxis], sex[some]], training=False)))
+    answer, reference = np.concatenate(answers), references(recipe, labelled.cases)
+    # Balanced as training is: else rare stages would hardly count in choosing the best epoch.
+    weight = None if recipe.fit.class_balancing == "none" else balanced(labelled.cases)
+    loss = float(np.average(losses.of(recipe)(reference, answer), weights=weight))
+    gives_months = recipe.head.answers == "bone_age"
+    return loss, float(np.abs(answer[:, 0] - reference).mean()) if gives_months else None
+
+
+def _optimizer(recipe: FitRecipe, network: keras.Model) -> Any:
+    wanted = recipe.optimizer
+    arguments = {"learning_rate": wanted.learning_rate, "clipnorm": wanted.clip_norm}
+    if wanted.name == "adam":
+        optimizer = keras.optimizers.Adam(**arguments)
+    else:
+        optimizer = keras.optimizers.AdamW(**arguments, weight_decay=wanted.weight_decay)
+    if keras.config.dtype_policy().name == MIXED:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+@contextmanager
+def _precision(recipe: FitRecipe) -> Iterator[None]:
+    """Have what is built within compute in halves, if the recipe wants that and there is a GPU."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(
+        MIXED if recipe.mixed_precision and tf.config.list_physical_devices("GPU") else before
+    )
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _reseed(network: keras.Model, seed: int, epoch: int) -> None:
+    """Let what dropout leaves out in an epoch follow from recipe and epoch alone, for checkpoints do not keep it."""
+    for number, layer in enumerate(_layers(network)):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign(np.array([seed + number, epoch * _MOST_STEPS], np.uint32))
+
+
+def _synchronise(network: keras.Model) -> None:
+    """Have batch normalisation see the batches of all replicas together, as one device would."""
+    for layer in _layers(network):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def _layers(network: keras.Model) -> list[keras.Layer]:
+    """Return all layers, those inside others too."""
+    return list(network._flatten_layers())
+
+
+def _told(recipe: Recipe, result: EpochResult) -> str:
+    error = "" if result.validation_mae_months is None else f", MAE {result.validation_mae_months:.1f} months"
+    return (
+        f"epoch {result.epoch} of {recipe.fit.epochs}: loss {result.loss:.4g}, on validation"
+        f" {result.validation_loss:.4g}{error}; {result.ms_per_step:.0f} ms a step"
+    )

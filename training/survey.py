@@ -1,0 +1,135 @@
+"""Every recipe fitted small, on the same drawn hands, so that systems can be compared where their data cannot be had.
+
+Before it: the recipes. On the way: ``python -m training fit`` for each, in a process of its own, so that its memory can
+be told. After it: `training.report` compares the bundles. What is done already is not done again.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import print as show
+
+from db.errors import CarpusError, TransientError
+from training import recipe
+from training.recipe import Recipe
+from worker import bundle
+
+LEFT_OUT = "starter"  # made for another purpose, on more hands and with other sizes
+# A run of 750 steps is too short for the usual 0.99: by the end, what it knew would still be that of its beginning.
+_NORMALISATION_MOMENTUM = 0.95
+_SMALL = {"cnn", "shallow"}  # small enough as they are
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How small recipes are made to be compared.
+
+    Attributes
+    ----------
+    hands
+        Drawn for training; a fifth as many for validation.
+    test_hands
+        The same for each recipe.
+    side_px
+        Rows and columns of every network input.
+    width
+        Factor on the channels of every network but the small ones.
+    epochs, minutes
+        At most.
+    """
+
+    hands: int = 1500
+    test_hands: int = 1500
+    side_px: int = 96
+    width: float = 0.25
+    epochs: int = 8
+    minutes: float = 45.0
+
+    def words(self) -> str:
+        """Return the scale in sentences."""
+        return (
+            f"Each recipe with {self.side_px} × {self.side_px} px, {self.width:g} of its channels (small networks with"
+            f" all), no weights to begin with, at most {self.epochs} epochs on {self.hands:,} drawn hands and"
+            f" {self.minutes:g} minutes a network; all else as in its file. Judged on {self.test_hands:,} other drawn"
+            " hands."
+        )
+
+
+def overrides(name: str, scale: Scale) -> list[str]:
+    """Return what makes a recipe small, as `training.recipe.load` takes it.
+
+    Parameters
+    ----------
+    name
+        Of a shipped recipe.
+    scale
+        How small.
+    """
+    whole = recipe.load(name)
+    width = 1.0 if whole.network.architecture in _SMALL else scale.width
+    network = ["weights='none'", f"width={width}", f"normalisation_momentum={_NORMALISATION_MOMENTUM}"]
+    places = ["network", *(f"companions.{number}" for number in range(len(whole.companions)))]
+    return [
+        *(f"{place}.{change}" for place in places for change in network),
+        f"preprocessing.rows={scale.side_px}",
+        f"preprocessing.columns={scale.side_px}",
+        f"fit.phases=[{{epochs={scale.epochs}}}]",
+        f"fit.stopping.minutes={scale.minutes}",
+        f"phantoms.training={scale.hands}",
+        f"phantoms.validation={max(1, scale.hands // 5)}",
+        f"phantoms.test={scale.test_hands}",
+    ]
+
+
+def fit_all(names: list[str], scale: Scale, folder: Path) -> Iterator[Path]:
+    """Fit recipes, one after the other; those of which there is a bundle already are not fitted again.
+
+    Parameters
+    ----------
+    names
+        Of shipped recipes.
+    scale
+        How small.
+    folder
+        Keeps bundles, pictures and checkpoints.
+
+    Yields
+    ------
+    pathlib.Path
+        The bundle of each.
+
+    Raises
+    ------
+    TransientError
+        When a run ended early; the next call goes on.
+    """
+    for number, name in enumerate(names, start=1):
+        changes, made = overrides(name, scale), folder / "bundles" / name
+        show(f"[bold]{name}[/bold], {number} of {len(names)}")
+        if not _is_made(made, recipe.load(name, changes)):
+            places = ["--output", str(made), "--work-folder", str(folder)]
+            ended = _run([name, *places, *(part for one in changes for part in ("--set", one))])
+            if ended:
+                raise TransientError(f"{name}: its run ended early, with {ended}; begin again to go on")
+        yield made
+
+
+def _run(arguments: list[str]) -> int:
+    """Fit in a process of its own, whose memory is that run's alone, and return how it ended."""
+    return subprocess.run([sys.executable, "-m", "training", "fit", *arguments], check=False).returncode
+
+
+def unranked(name: str) -> str:
+    """Return why a recipe's figures say nothing when its networks began at random; empty where they do."""
+    return recipe.load(name).unranked_without_weights or ""
+
+
+def _is_made(folder: Path, wanted: Recipe) -> bool:
+    try:
+        bundle.load(folder)
+        return (folder / recipe.IN_BUNDLE).read_text(encoding="utf-8") == wanted.model_dump_json(indent=2) + "\n"
+    except (CarpusError, OSError):
+        return False
