@@ -32,7 +32,7 @@ test: $(INSTALLED)
 # Every fault at default settings, two hours or so; then the table in the README is written anew.
 faults: $(INSTALLED)
 	rm -rf .faults
-	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults
+	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults tests/way/test_outages.py tests/worker/test_stop.py
 	$(BIN)/python -m tests.faults.table
 
 # Needs Debian's orthanc and dcmtk.

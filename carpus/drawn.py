@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from carpus.outgoing import Outgoing, Reference, wrapped
 from carpus.wrap import wrap
-from db.vocabulary import Sex
+from db.vocabulary import DRAWN_READER, Sex
 
 ROWS = 1_000
 AGES_MONTHS = (12, 30, 48, 66, 84, 102, 120, 138, 156, 174, 192, 216)
@@ -23,7 +23,7 @@ def hands() -> list[Outgoing]:
         wrapped(
             f"drawn hand {number}",
             partial(_draw, number, age_months),
-            Reference("drawn", "the age that the hand was drawn at", age_months),
+            Reference(DRAWN_READER, "the age that the hand was drawn at", age_months),
         )
         for number, age_months in enumerate(AGES_MONTHS, start=1)
     ]

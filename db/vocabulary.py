@@ -51,6 +51,9 @@ class Stage(StrEnum):
     ADULT = "adult"
 
 
+DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
+
+
 class CalibratedOn(StrEnum):
     """What kind of cases an interval was measured on; one of drawn hands says nothing certain of radiographs."""
 

@@ -148,7 +148,8 @@ def _key(cases: Sequence[Case], preprocessing: Preprocessing, folder: Path) -> s
     drawing, reading = Path(training.phantom.__file__).parent, Path(worker.__file__).parent
     sources = [path for path in sorted(drawing.rglob("*")) if path.suffix in {".py", ".toml"}]
     sources += [reading / f"{module}.py" for module in _CODE]
-    sha256 = hashlib.sha256(preprocessing.model_dump_json().encode())
+    sources += [Path(__file__), *sorted((Path(__file__).parent / "sources").glob("*.py"))]
+    sha256 = hashlib.sha256(f"{preprocessing.model_dump_json()} OpenCV {cv2.__version__}".encode())
     for case in cases:
         sha256.update(f"{case.picture!r}\n".encode())
     if preprocessing.crop_model is not None:

@@ -68,6 +68,9 @@ def calibrate(calibration: Cases, test: Cases, calibrated_on: CalibratedOn) -> C
     CalibrationError
         When there are fewer than 200 calibration cases of a sex, for then even one group would be too few.
     """
+    for one in (calibration, test):
+        if not one.predictions.has_bone_ages:
+            raise CalibrationError(f"{one.words}: the model gives no number for some of them; it cannot be calibrated")
     groups = residual_groups(calibration.predictions)
     return Calibration(
         calibrated_on=calibrated_on,

@@ -52,7 +52,11 @@ class Checkpoint:
         history
             Of all epochs so far.
         """
-        self._network.save_weights(self._weights(len(history)), overwrite=True)
+        fresh = self._folder / "fresh.weights.h5"
+        self._network.save_weights(fresh, overwrite=True)
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(self._weights(len(history)))
         write_history(history, self._folder / HISTORY)
         needed = {self._weights(len(history)), self._weights(len(history) - 1), self._best(history)}
         if len(history) > 1:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
+from db.tables import MAX_BONE_AGE_MONTHS
 from db.vocabulary import Sex
 from training.analysis import Analysis, Errors, Figure
 from training.cases import Case
@@ -73,7 +74,7 @@ def _beside(
     return Predictions(
         name,
         np.array([case.bone_age_months for case in cases]),
-        months.astype(np.float64),
+        np.clip(months.astype(np.float64), 0, MAX_BONE_AGE_MONTHS),  # as `worker.estimate` gives them
         np.array([case.sex is Sex.MALE for case in cases]),
         tuple(case.name for case in cases),
         np.array([math.nan if age is None else age for age in ages]),

@@ -19,11 +19,16 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from db.errors import PermanentError
 from training.networks.head import LOGITS
 from training.networks.network import BACKBONE, HEAD, members
 from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, Card, file_digests, load
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
+
+
+class ExportError(PermanentError):
+    """A bundle cannot be written where it is wanted."""
 
 
 class Member(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
@@ -181,9 +186,27 @@ def publish(made: Bundle, card: Card, folder: Path) -> Bundle:
     return load(folder)
 
 
+def check_replaceable(folder: Path) -> None:
+    """Refuse to put a bundle in the place of anything else than a bundle.
+
+    Parameters
+    ----------
+    folder
+        Where one shall lie.
+
+    Raises
+    ------
+    ExportError
+        When a file is there, or a folder with something else in it.
+    """
+    if folder.exists() and not (folder / CARD).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ExportError(f"{folder}: is there and is no bundle; name a folder that is new, empty or a bundle")
+
+
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
     """Give a folder to write to, and put it in the place of another at the end."""
+    check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         fresh, replaced = Path(temporary) / "fresh", Path(temporary) / "replaced"

@@ -23,7 +23,7 @@ from training.calibrate import MIN_CASES, Cases, calibrate
 from training.cases import Case, Part
 from training.checkpoint import HISTORY, write_history
 from training.evaluate import ask, metrics
-from training.export import export, publish
+from training.export import check_replaceable, export, publish
 from training.loop import fit_network, is_writer
 from training.networks.network import average
 from training.predictions import Predictions
@@ -80,6 +80,7 @@ def fit(
     """
     if recipe.preprocessing.crop_model is not None:
         palm.detector(Path(recipe.preprocessing.crop_model))  # told before anything is made
+    check_replaceable(folder)
     check_for_leaks(data.parts)
     labelled = {
         part: Labelled(cache.images(cases, recipe.preprocessing, work_folder / "cache", processes), cases)
@@ -87,7 +88,8 @@ def fit(
     }
     check_for_leaks(data.parts, {part: one.images for part, one in labelled.items()} if data.are_radiographs else None)
     data_digest = cache.digest(labelled[Part.TRAINING].cases, labelled[Part.TRAINING].images)
-    run = hashlib.sha256((recipe.model_dump_json() + data_digest).encode()).hexdigest()[:16]
+    watched = cache.digest(labelled[Part.VALIDATION].cases, labelled[Part.VALIDATION].images)
+    run = hashlib.sha256((recipe.model_dump_json() + data_digest + watched).encode()).hexdigest()[:16]
     kept = work_folder / "training" / f"{recipe.name}-{run}"
     seen = labelled[Part.TRAINING], labelled[Part.VALIDATION]
     fitted = [fit_network(recipe, number, seen, kept / str(number), strategy) for number in range(len(recipe.networks))]
@@ -117,6 +119,9 @@ def _measured(made: Bundle, data: Data, labelled: Mapping[Part, Labelled]) -> Ca
 def _calibration(made: Bundle, data: Data, spared: Labelled, tested: Predictions) -> Calibration | None:
     """Return the intervals, or None where there are too few cases of a sex."""
     sexes = [case.sex for case in spared.cases]
+    if not tested.has_bone_ages:
+        show("no intervals: the network broke while it was fitted, and gives no numbers")
+        return None
     if min(sexes.count(Sex.FEMALE), sexes.count(Sex.MALE)) < MIN_CASES:
         show(f"no intervals: of {len(sexes)} calibration cases fewer than {MIN_CASES} are of one sex")
         return None

@@ -12,7 +12,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class _RecipePart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class OptimizerRecipe(_RecipePart):
@@ -96,7 +96,7 @@ class Phase(_RecipePart):
     A fully convolutional backbone learns most of what a large picture teaches from a small one, sooner.
     """
 
-    epochs: PositiveInt
+    epochs: Annotated[int, Field(ge=1, le=4000)]
     shrink: Annotated[int, Field(ge=1, le=8)] = 1
 
 
@@ -133,6 +133,8 @@ class FitRecipe(_RecipePart):
     def _huber_has_a_delta(self) -> Self:
         if (self.huber_delta is not None) != (self.loss == "huber"):
             raise ValueError("huber_delta: expected with the loss huber, in the unit of the target, and only with it")
+        if self.weights_kept == "best" and len({phase.shrink for phase in self.phases}) > 1:
+            raise ValueError("weights_kept: expected last where phases differ in size, for so do their losses")
         return self
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from rich import print as show
 from rich.progress import track
@@ -27,6 +28,7 @@ from training.networks.network import ANY_SHAPE, Shape
 from training.pipeline import epoch_dataset
 from training.recipe import NetworkRecipe, Recipe
 from training.schedule import EpochResult, learning_rate, should_stop
+from training.strategies import StrategyError
 from worker.preprocess import encode_sex
 
 MIXED = "mixed_float16"
@@ -58,23 +60,26 @@ def fit_network(
     tuple
         The network, fitted, and what came of each epoch.
     """
+    is_alone = strategy is None
     strategy = strategy or tf.distribute.get_strategy()
+    _check_batches(recipe, labelled[0], strategy.num_replicas_in_sync)
     keras.utils.set_random_seed(recipe.fit.seed + number)
-    with strategy.scope(), _precision(recipe.fit):
+    with strategy.scope(), _precision(recipe.fit, strategy.num_replicas_in_sync):
         network = untrained(recipe, recipe.networks[number])
         network.compile(optimizer=_optimizer(recipe.fit, network), jit_compile=False)
-    if strategy.num_replicas_in_sync > 1:
+    if not is_alone:
         _synchronise(network)
     checkpoint = Checkpoint(folder, network)
     history = checkpoint.resume(_fewest(strategy, checkpoint.epochs))
     step = _step_of(recipe, network, strategy)
     while not should_stop(recipe.fit, history):
-        history.append(_epoch(recipe, network, labelled, history, (step, strategy)))
+        result = _epoch(recipe, network, labelled, history, (step, strategy))
+        history.append(_of_first(strategy, result.model_copy(update={"network": number})))
         checkpoint.save(history)
         show(_told(recipe, history[-1]))
     if recipe.fit.weights_kept == "best":
         checkpoint.load_best(history)
-    return _on_one_device(recipe, number, network, strategy.num_replicas_in_sync), history
+    return _on_one_device(recipe, number, network, is_alone=is_alone), history
 
 
 def untrained(recipe: Recipe, network: NetworkRecipe) -> keras.Model:
@@ -97,26 +102,47 @@ def is_writer(strategy: Any) -> bool:
     return resolver is None or not resolver.task_id
 
 
-def _on_one_device(recipe: Recipe, number: int, network: keras.Model, replicas: int) -> keras.Model:
+def _on_one_device(recipe: Recipe, number: int, network: keras.Model, *, is_alone: bool) -> keras.Model:
     """Return a network outside of any strategy and in float32, as every engine can compute."""
     in_float32 = all(layer.compute_dtype == "float32" for layer in _layers(network))
-    if in_float32 and replicas == 1:
+    if in_float32 and is_alone:
         return network
     whole = untrained(recipe, recipe.networks[number].model_copy(update={"weights": "none"}))
     whole.set_weights(network.get_weights())
     return whole
 
 
+def _check_batches(recipe: Recipe, learned: Labelled, replicas: int) -> None:
+    size = min(recipe.fit.batch_size, len(learned.cases))
+    if size < replicas:
+        raise StrategyError(f"batches of {size} cannot be shared out among {replicas} devices; raise fit.batch_size")
+
+
 def _fewest(strategy: Any, epochs: int) -> int:
     """Return how many epochs all processes that fit together have done; one may have been ended before another."""
+    return int(np.min(_of_all(strategy, [epochs])[:, 0]))
+
+
+def _of_first(strategy: Any, result: EpochResult) -> EpochResult:
+    """Return the first process's result, by which all go on: times differ, and last digits of losses may."""
+    told = {name: value for name, value in result.model_dump().items() if isinstance(value, float)}
+    first = _of_all(strategy, list(told.values()))[0]
+    return result.model_copy(update=dict(zip(told, first.tolist(), strict=True)))
+
+
+def _of_all(strategy: Any, numbers: list[float]) -> npt.NDArray[np.float64]:
+    """Return numbers that every process has, of all of them: (processes, n)."""
     if strategy.num_replicas_in_sync == 1:
-        return epochs
+        return np.array([numbers], np.float64)
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def of_all() -> Any:
-        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(tf.constant([epochs]), axis=0))
+        def on_replica() -> Any:
+            return tf.distribute.get_replica_context().all_gather(tf.constant([numbers], tf.float64), axis=0)
 
-    return int(tf.reduce_min(strategy.experimental_local_results(of_all())[0]))
+        return strategy.run(on_replica)
+
+    return np.asarray(strategy.experimental_local_results(of_all())[0], np.float64)
 
 
 def _epoch(
@@ -142,7 +168,7 @@ def _epoch(
     validation_loss, mae_months = _validate(recipe, network, labelled[1], recipe.fit.shrink_in(len(history)))
     return EpochResult(
         epoch=len(history) + 1,
-        loss=float(np.mean(losses_of_steps)),
+        loss=float(np.average(losses_of_steps, weights=[epoch.size_of(number) for number in range(steps)])),
         validation_loss=validation_loss,
         validation_mae_months=mae_months,
         learning_rate=rate,
@@ -220,12 +246,14 @@ def _optimizer(recipe: FitRecipe, network: keras.Model) -> Any:
 
 
 @contextmanager
-def _precision(recipe: FitRecipe) -> Iterator[None]:
-    """Have what is built within compute in halves, if the recipe wants that and there is a GPU."""
+def _precision(recipe: FitRecipe, replicas: int) -> Iterator[None]:
+    """Have what is built within compute in halves, if the recipe wants that and there is one GPU.
+
+    Of several, Keras lets each decide by its own part of the gradients whether a step is to be left out.
+    """
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(
-        MIXED if recipe.mixed_precision and tf.config.list_physical_devices("GPU") else before
-    )
+    is_faster = recipe.mixed_precision and replicas == 1 and tf.config.list_physical_devices("GPU")
+    keras.config.set_dtype_policy(MIXED if is_faster else before)
     try:
         yield
     finally:

@@ -60,4 +60,4 @@ def _huber(delta: float) -> Callable[[Any], Any]:
 def _cross_entropy(reference: Any, answer: Any) -> Any:
     stages = tf.cast(reference, tf.int32)
     probability = tf.gather(tf.cast(answer, tf.float32), stages, batch_dims=1)
-    return -tf.math.log(tf.maximum(probability, _LEAST_PROBABILITY))
+    return -tf.math.log(probability + _LEAST_PROBABILITY)

@@ -22,7 +22,7 @@ _MOST_THREADS = 8  # Python's own part of the work is done by one at a time
 _AHEAD = 2  # batches that wait ready; a slow one is made up for by those before it
 
 
-def epoch_dataset(make_batch: Callable[[int], Any], batches: int, spec: Any = BATCH, first: int = 0) -> tf.data.Dataset:
+def epoch_dataset(make_batch: Callable[[int], Any], batches: int, spec: Any = BATCH) -> tf.data.Dataset:
     """Return the batches of an epoch, the same and in the same order however many threads make them.
 
     Parameters
@@ -34,13 +34,11 @@ def epoch_dataset(make_batch: Callable[[int], Any], batches: int, spec: Any = BA
         How many the epoch has.
     spec
         ``tf.TensorSpec`` of each array, in tuples; what varies in shape is None.
-    first
-        The number of the first batch, to go on in the midst of an epoch: the others come as if it had been whole.
 
     Returns
     -------
     tf.data.Dataset
-        Of so many batches less `first`. Under ``tf.distribute`` it is not cut up: each worker makes its own part.
+        Of so many batches. Under ``tf.distribute`` it is not cut up: each worker makes its own part.
     """
     flat = tf.nest.flatten(spec)
 
@@ -55,5 +53,5 @@ def epoch_dataset(make_batch: Callable[[int], Any], batches: int, spec: Any = BA
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
-    made = tf.data.Dataset.range(first, batches).map(make, num_parallel_calls=threads, deterministic=True)
+    made = tf.data.Dataset.range(batches).map(make, num_parallel_calls=threads, deterministic=True)
     return made.prefetch(_AHEAD).with_options(options)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from db.errors import PermanentError
+from db.tables import MAX_CHRONOLOGICAL_AGE_MONTHS
 from db.vocabulary import Sex
 from training import checked_csv
 from training.cases import refuse
@@ -126,7 +127,11 @@ def _of(column: str, rows: list[Row], identifier: str) -> Predictions:
     )
 
 
+def _limit(column: str) -> float:
+    return MAX_CHRONOLOGICAL_AGE_MONTHS if column == _CHRONOLOGICAL else MAX_MONTHS
+
+
 def _problems(row: Row, months: tuple[str, ...]) -> list[str]:
     found = [f"{_SEX} {row[_SEX]!r}, expected M or F"] if row[_SEX] not in {Sex.MALE, Sex.FEMALE} else []
     told = (*months, *([_CHRONOLOGICAL] if row.get(_CHRONOLOGICAL) else []))
-    return found + [problem for column in told for problem in number_problems(row, column, MAX_MONTHS)]
+    return found + [problem for column in told for problem in number_problems(row, column, _limit(column))]

@@ -30,10 +30,11 @@ class RecipeError(PermanentError):
 
 
 class _RecipePart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Architecture = Literal["xception", "convmixer", "cnn", "shallow", "resnet50", "inception_v4", "efficientnet_b4"]
+_WITH_IMAGENET_WEIGHTS = ("efficientnet_b4", "resnet50", "xception")
 Pooling = Literal["average", "max", "flatten"]
 
 
@@ -69,6 +70,8 @@ class NetworkRecipe(_RecipePart):
     def _values_ascend(self) -> Self:
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError("value_range: must ascend, for example [-1.0, 1.0]")
+        if self.weights == "imagenet" and self.architecture not in _WITH_IMAGENET_WEIGHTS:
+            raise ValueError(f"weights: Keras has ImageNet weights of {', '.join(_WITH_IMAGENET_WEIGHTS)} only")
         return self
 
 
@@ -313,7 +316,10 @@ def _replace(values: Any, override: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"] if equals else None
         for table in tables:
             values = values[int(table)] if isinstance(values, list) else values.setdefault(table, {})
-        values[last] = parsed
+        if isinstance(values, list):
+            values[int(last)] = parsed
+        else:
+            values[last] = parsed
     except (tomllib.TOMLDecodeError, AttributeError, IndexError, TypeError, ValueError) as error:
         raise RecipeError(f"{override}: expected KEY=VALUE as in TOML, such as network.width=0.25 ({error})") from error
     if not equals:

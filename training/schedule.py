@@ -5,10 +5,18 @@ Before it: `training.fitting` names them; each epoch adds to the history. After 
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from training.fitting import FitRecipe, ScheduleRecipe
+
+
+def _from_json(value: object) -> object:
+    return math.nan if value is None else value
+
+
+Measured = Annotated[float, BeforeValidator(_from_json)]  # JSON knows no NaN
 
 
 class EpochResult(BaseModel):
@@ -19,7 +27,10 @@ class EpochResult(BaseModel):
     epoch
         From 1.
     loss, validation_loss
-        Means over the radiographs, in the unit of the recipe's target.
+        Means over the radiographs, in the unit of the recipe's target and balanced where the recipe balances; NaN of a
+        run that broke.
+    network
+        Which of the recipe's networks, from 0.
     validation_mae_months
         Null for a network that gives no bone age.
     learning_rate
@@ -30,9 +41,10 @@ class EpochResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
 
+    network: int = 0
     epoch: int
-    loss: float
-    validation_loss: float
+    loss: Measured
+    validation_loss: Measured
     validation_mae_months: float | None
     learning_rate: float
     seconds: float

@@ -16,6 +16,7 @@ from db.errors import CarpusError, TransientError
 from training import recipe
 from training.recipe import Recipe
 from worker import bundle
+from worker.bundle import Bundle
 
 LEFT_OUT = "starter"  # made for another purpose, on more hands and with other sizes
 # A run of 750 steps is too short for the usual 0.99: by the end, what it knew would still be that of its beginning.
@@ -106,10 +107,11 @@ def fit_all(names: list[str], scale: Scale, folder: Path) -> Iterator[Path]:
     TransientError
         When a run ended early; the next call goes on.
     """
+    wanted = {name: recipe.load(name, overrides(name, scale)) for name in names}  # all are checked before the first run
     for number, name in enumerate(names, start=1):
-        changes, made = overrides(name, scale), folder / "bundles" / name
+        changes, made = overrides(name, scale), folder / "bundles" / wanted[name].name
         show(f"[bold]{name}[/bold], {number} of {len(names)}")
-        if not _is_made(made, recipe.load(name, changes)):
+        if not _is_made(made, wanted[name]):
             places = ["--output", str(made), "--work-folder", str(folder)]
             ended = _run([name, *places, *(part for one in changes for part in ("--set", one))])
             if ended:
@@ -122,9 +124,11 @@ def _run(arguments: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "training", "fit", *arguments], check=False).returncode
 
 
-def unranked(name: str) -> str:
-    """Return why a recipe's figures say nothing when its networks began at random; empty where they do."""
-    return recipe.load(name).unranked_without_weights or ""
+def unranked(made: Bundle) -> str:
+    """Return why a bundle's figures say nothing of its recipe; empty where they do."""
+    made_by, cost = recipe.of_bundle(made.folder), made.card.training_cost
+    began_at_random = cost is not None and "none" in cost.initial_weights
+    return (made_by.unranked_without_weights or "") if made_by and began_at_random else ""
 
 
 def _is_made(folder: Path, wanted: Recipe) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from worker.engines import Engine, Float32, Predictions
 
+_MOST_AT_ONCE = 30  # three radiographs
 _TURNS_DEGREES = (0, 5, -5, 10, -10)
 
 
@@ -49,7 +50,7 @@ class ViewingEngine:
         """
         views = [(turn, is_mirrored) for turn in _TURNS_DEGREES for is_mirrored in (False, True)]
         seen = np.stack([_turned(_mirrored(one, is_so=flip), turn) for one in image[..., 0] for turn, flip in views])
-        found = self._engine.predict(seen[..., np.newaxis], np.repeat(sex, len(views)))
+        found = self._asked(seen[..., np.newaxis], np.repeat(sex, len(views)))
         heat_maps = np.stack(
             [
                 _mirrored(_turned(one, -views[number % len(views)][0]), is_so=views[number % len(views)][1])
@@ -64,6 +65,22 @@ class ViewingEngine:
             _mean(heat_maps, shape),
             _mean(found.embedding, shape),
             None if found.stage_probabilities is None else _mean(found.stage_probabilities, shape),
+        )
+
+    def _asked(self, seen: Float32, sex: Float32) -> Predictions:
+        """Ask about so many at once as fit into memory at any size of picture."""
+        found = [
+            self._engine.predict(seen[start : start + _MOST_AT_ONCE], sex[start : start + _MOST_AT_ONCE])
+            for start in range(0, len(seen), _MOST_AT_ONCE)
+        ]
+        stages = [one.stage_probabilities for one in found if one.stage_probabilities is not None]
+        return Predictions(
+            np.concatenate([one.bone_age_months for one in found]),
+            np.concatenate([one.bone_age_if_female_months for one in found]),
+            np.concatenate([one.bone_age_if_male_months for one in found]),
+            np.concatenate([one.heat_map for one in found]),
+            np.concatenate([one.embedding for one in found]),
+            np.concatenate(stages) if stages else None,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, card, export_narrow, narrow_network
-from training.export import AssessFunction, export
+from training.export import AssessFunction, ExportError, export
 from worker import bundle
 
 pytestmark = KERAS_ON_NUMPY_2
@@ -77,6 +77,10 @@ def test_a_bundle_replaces_the_one_before_and_leaves_nothing_beside_it(tmp_path:
     folder = tmp_path / "narrow"
     folder.mkdir()
     (folder / "old").write_text("old")
+    with pytest.raises(ExportError, match="narrow: is there and is no bundle"):
+        export_narrow(folder)
+    assert (folder / "old").read_text() == "old"
+    (folder / "card.json").write_text("{}")
     made = export_narrow(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["narrow"]
     assert bundle.load(folder) == made

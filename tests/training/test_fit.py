@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`"),
 ]
 
-TWO_EPOCHS = ("fit.phases=[{epochs=1, shrink=2}, {epochs=1}]", "network.width=0.03")
+TWO_EPOCHS = ("fit.weights_kept='last'", "fit.phases=[{epochs=1, shrink=2}, {epochs=1}]", "network.width=0.03")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from training.networks.build import build, from_keras
@@ -89,10 +90,8 @@ def _moved(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (weight + rng.random(weight.shape) * 0.01).astype(weight.dtype) if weight.ndim else weight
 
 
-@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b4"])
-def test_with_three_channels_it_has_the_published_parameters(name: str) -> None:
-    published = {"resnet50": 23_587_712, "efficientnet_b4": 17_673_823 - 7}  # as above
-    assert backbone_of(name, Shape(None, None), 1.0, Pixels(channels=3)).count_params() == published[name]
+def test_with_three_channels_it_has_the_published_parameters() -> None:
+    assert backbone_of("resnet50", Shape(None, None), 1.0, Pixels(channels=3)).count_params() == 23_587_712
 
 
 def test_three_channels_are_the_grey_values_three_times_and_in_the_range_asked_for() -> None:
@@ -107,16 +106,11 @@ def test_a_frozen_backbone_learns_nothing() -> None:
     assert trainable(network) == trainable(network.get_layer("head")) > 0
 
 
-@pytest.mark.parametrize(
-    ("name", "weights", "words"),
-    [
-        ("cnn", "imagenet", "Keras has no ImageNet weights of cnn; expected none"),
-        ("resnet50", "nowhere.weights.h5", "nowhere.weights.h5 of resnet50 cannot be used"),
-    ],
-)
-def test_initial_weights_that_cannot_be_had_are_told(name: str, weights: str, words: str) -> None:
-    wanted = NetworkRecipe(architecture=name, width=0.02, weights=weights)  # type: ignore[arg-type]  one of them
-    with pytest.raises(RecipeError, match=f"network.weights: {words}"):
+def test_initial_weights_that_cannot_be_had_are_told() -> None:
+    with pytest.raises(ValidationError, match="Keras has ImageNet weights of efficientnet_b4, resnet50, xception only"):
+        NetworkRecipe(architecture="cnn", weights="imagenet")
+    wanted = NetworkRecipe(architecture="resnet50", width=0.02, weights="nowhere.weights.h5")
+    with pytest.raises(RecipeError, match=r"network.weights: nowhere.weights.h5 of resnet50 cannot be used"):
         build(wanted, SEX_AWARE, MONTHS, SIZE)
 
 

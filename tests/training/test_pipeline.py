@@ -34,12 +34,6 @@ def test_batches_come_in_order_with_known_shapes() -> None:
     assert last[0][0, 0, 0, 0].numpy() == np.float32(0.4)
 
 
-def test_an_epoch_goes_on_from_any_batch() -> None:
-    assert numbers(epoch_dataset(batch, 5, first=3)) == [3, 4]
-    assert numbers(epoch_dataset(batch, 5, first=5)) == []
-    assert int(epoch_dataset(batch, 5, first=3).cardinality()) == 2
-
-
 def test_the_structure_is_that_of_the_spec() -> None:
     def pair(number: int) -> object:
         return (np.zeros((1, 2), np.float32), np.ones(1, np.float32)), np.int64(number)

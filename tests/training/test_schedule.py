@@ -1,10 +1,12 @@
 """Learning rates and stops, worked out by hand from histories."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from training import recipe
+from training.checkpoint import read_history, write_history
 from training.fitting import FitRecipe
 from training.schedule import EpochResult, best, learning_rate, should_stop
 
@@ -71,3 +73,12 @@ def test_the_best_epoch_is_the_first_of_the_least_and_never_one_that_broke() -> 
     assert best([3, 1, 1, 2]) == 1
     assert best([float("nan"), 5]) == 1
     assert should_stop(fit("fit.stopping={patience_epochs=1}"), history(1, float("nan")))
+
+
+def test_a_history_with_an_epoch_that_broke_is_read_back(tmp_path: Path) -> None:
+    broken = history(1, float("nan"))
+    write_history(broken, tmp_path / "history.json")
+    found = read_history(tmp_path / "history.json")
+    assert [one.epoch for one in found] == [1, 2]
+    assert found[1].validation_loss != found[1].validation_loss
+    assert found[0] == broken[0]

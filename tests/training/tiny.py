@@ -16,7 +16,7 @@ from training.networks import convmixer, efficientnet_b4, inception_v4, resnet50
 from training.recipe import Recipe
 from training.sources.phantoms import Drawn
 
-SIDE_PX = 96
+SIDE_PX = 80
 
 
 IS_FULL = os.environ.get("RECIPES") == "full"  # of `make recipes`

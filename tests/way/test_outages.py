@@ -1,5 +1,6 @@
 """Servers go away and come back: every radiograph that was promised is assessed, and assessed once."""
 
+import pytest
 import redis
 
 from db.vocabulary import Sex
@@ -37,6 +38,7 @@ def test_ten_sent_while_postgresql_is_stopped_and_twenty_queued_in_a_redis_that_
     assert list((stack.store / "inbox").iterdir()) == []
 
 
+@pytest.mark.long  # `tests/faults` kills each of them in the short form too
 def test_workers_killed_in_full_work_lose_nothing_and_double_nothing(way: Way) -> None:
     sent = [eight_bit(PICTURE) for _ in range(12)]
     assert way.send(sent) == [SUCCESS] * 12

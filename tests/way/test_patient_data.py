@@ -21,6 +21,7 @@ from db.vocabulary import Sex, State
 from tests.planted import PLANTED, Garden, Sender
 from tests.way.running import SUCCESS, Way
 from training.phantom import draw
+from worker.bundle import starter_folder
 
 PICTURE = draw(94, Sex.FEMALE, seed=7, rows=400).image
 BIRTH_DATE = re.compile(rb"2013-?04-?17")
@@ -185,7 +186,7 @@ def test_the_contact_sheet_shows_and_holds_none_of_it(way: Way, sent: dict[str, 
     names = {row["sop_instance_uid"]: f"{number}.dcm" for number, row in enumerate(sent.values())}
     shown = [one for one in followed.fetch(way.stack.postgres.libpq_url, names) if one.is_completed]
     sheet, without = tmp_path / "sheet.png", tmp_path / "without.png"
-    assert contact_sheet.write(shown, way.stack.store, sheet) == 3
+    assert contact_sheet.write(shown, way.stack.store, starter_folder(), sheet) == 3
     assert set(chunks(sheet.read_bytes())) == {b"IHDR", b"IDAT", b"IEND"}  # no text, no time, no metadata
     # It is the same where nobody knows what the sender wrote, so that none of it is in the picture either.
     anonymous = [
@@ -194,7 +195,7 @@ def test_the_contact_sheet_shows_and_holds_none_of_it(way: Way, sent: dict[str, 
     ]
     assert all("patient_id" in one.columns for one in shown)
     assert not any("patient_id" in one.columns for one in anonymous)
-    contact_sheet.write(anonymous, way.stack.store, without)
+    contact_sheet.write(anonymous, way.stack.store, starter_folder(), without)
     assert sheet.read_bytes() == without.read_bytes()
 
 

@@ -32,6 +32,7 @@ def _in_hand(step: Step) -> list[Radiograph]:
     return [row for row in rows().values() if row.state == step.working]
 
 
+@pytest.mark.long  # `tests/faults` stops each of them in the short form too
 def test_a_stop_in_full_work_loses_nothing_and_doubles_nothing(
     working: Callable[..., Working], carpus_env: CarpusEnvironment, step: Step
 ) -> None:

@@ -10,14 +10,13 @@ from training.commands.options import WORK_FOLDER, WorkFolder
 from training.sources import KINDS, open_source
 from training.sources.phantoms import Drawn
 from training.strategies import StrategyName, open_strategy, worker_index
-from worker import bundle
 
 
 def fit(
     name: Annotated[str, typer.Argument(metavar="RECIPE", help=f"{', '.join(recipe.shipped())}; or a .toml file.")],
     *,
     data: Annotated[str | None, typer.Option(help=f"{KINDS}; the recipe's drawn hands by default.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the bundle; worker/models/RECIPE by default.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the bundle; models/RECIPE by default.")] = None,
     changes: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="Another value than the recipe's, as in TOML.")
     ] = [],  # noqa: B006  Typer copies it
@@ -37,7 +36,7 @@ def fit(
     from training.fit import Data
     from training.fit import fit as fit_recipe
 
-    folder = output or bundle.starter_folder().with_name(checked.name)
+    folder = output or Path("models") / checked.name
     used = Data(parts, source.description, source.are_radiographs)
     made = fit_recipe(checked, used, folder, work_folder, strategy=distributed)
     if made is not None:

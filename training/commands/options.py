@@ -20,6 +20,8 @@ from training.split import DEFAULT_FRACTIONS
 WORK_FOLDER = Path(".carpus")
 DRAWN = "Judged on drawn hands, on no radiograph of a patient: the error on real radiographs is another, and unknown."
 
+ALL = "Judged on all of these radiographs, those too that a model may have learned from; --part test leaves them out."
+
 WorkFolder = Annotated[Path, typer.Option(help="Keeps pictures and checkpoints; an interrupted run goes on.")]
 Data = Annotated[str, typer.Option(help=f"{KINDS}; of drawn hands the first N test hands.")]
 PartOption = Annotated[
@@ -43,7 +45,8 @@ def chosen(data: str, part: Part | None, split_seed: int | None, folder: Path) -
     """Return the cases that ``--data`` and ``--part`` name, split as for the bundle in a folder or as told."""
     source, made_by = open_source(data), recipe.of_bundle(folder)
     cases = source.chosen(part, *split_of(made_by, split_seed))
-    return cases, Judged(f"{len(cases):,} {source.description}", () if source.are_radiographs else (DRAWN,))
+    warnings = (DRAWN,) if not source.are_radiographs else (ALL,) if part is None else ()
+    return cases, Judged(f"{len(cases):,} {source.description}", warnings)
 
 
 def split_of(made_by: Recipe | None, split_seed: int | None) -> tuple[Mapping[Part, float], int]:

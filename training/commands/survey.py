@@ -25,7 +25,7 @@ def survey(
     *,
     hands: Annotated[int, typer.Option(min=1, help="Drawn for training.")] = _USUAL.hands,
     test_hands: Annotated[int, typer.Option(min=1, help="Drawn to judge by.")] = _USUAL.test_hands,
-    side_px: Annotated[int, typer.Option(min=64, help="Rows and columns of each network input.")] = _USUAL.side_px,
+    side_px: Annotated[int, typer.Option(min=75, help="Rows and columns of each network input.")] = _USUAL.side_px,
     width: Annotated[float, typer.Option(help="Factor on the channels of each network.")] = _USUAL.width,
     epochs: Annotated[int, typer.Option(min=1, help="At most.")] = _USUAL.epochs,
     minutes: Annotated[float, typer.Option(help="At most for each network; its last epoch is finished.")] = (
@@ -45,10 +45,7 @@ def survey(
     cases = phantoms(Part.TEST, test_hands)
     from training.report import paired, paired_page, paired_text
 
-    notes = [unranked(name) for name in wanted]
-    entrants = [
-        paired.measure(*asked(one, cases, work_folder), cases, note) for one, note in zip(made, notes, strict=True)
-    ]
+    entrants = [paired.measure(*asked(one, cases, work_folder), cases, unranked(one)) for one in made]
     found = paired.compare(entrants)
     paired_text.write(found, scale.words(), [DRAWN], output)
     paired_page.write(found, scale.words(), [DRAWN], output.with_suffix(".html"))

@@ -66,8 +66,6 @@ def from_keras(architecture: str, weights: str | None) -> keras.Model:
 
 
 def _copy_initial(architecture: str, weights: str, backbone: keras.Model) -> None:
-    if architecture not in _NAMES_IN_KERAS:
-        raise RecipeError(f"network.weights: Keras has no ImageNet weights of {architecture}; expected none")
     try:
         copy_weights(from_keras(architecture, weights), backbone)
     except Exception as error:  # Keras tells of a download that failed by a plain Exception

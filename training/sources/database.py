@@ -16,7 +16,7 @@ from sqlalchemy import Row, Select, func, select, text
 from db import settings
 from db.session import transaction
 from db.tables import Radiograph, ReferenceRead
-from db.vocabulary import Sex, State
+from db.vocabulary import DRAWN_READER, Sex, State
 from training.cases import MAX_BONE_AGE_MONTHS, Case, DataError, refuse
 from training.sources.source import Collected, pseudonym
 from worker import radiograph
@@ -83,6 +83,7 @@ def _radiographs() -> Select[Any]:
         select(*columns, reference)
         .join(ReferenceRead, ReferenceRead.radiograph_id == Radiograph.id)
         .where(Radiograph.superseded_at.is_(None), Radiograph.standard_path.is_not(None), Radiograph.state.in_(_READ))
+        .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
         .group_by(Radiograph.id)
         .order_by(Radiograph.id)
     )

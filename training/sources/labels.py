@@ -64,6 +64,8 @@ class Layout:
             first, second, *_ = dict.fromkeys(spelling.title() for spelling in self.sexes)
             found.append(f"{self.sex} {row[self.sex]!r}, expected {first} or {second}")
         found += number_problems(row, self.bone_age, MAX_BONE_AGE_MONTHS)
+        if row.get(PATIENT) == "":
+            found.append(f"{PATIENT} is empty, expected one in each row or no such column")
         if row.get(CHRONOLOGICAL_AGE):
             found += number_problems(row, CHRONOLOGICAL_AGE, _MAX_CHRONOLOGICAL_AGE_MONTHS)
         return found
@@ -188,10 +190,11 @@ def _tables(folder: Path, layouts: tuple[Layout, ...]) -> list[tuple[Table, Layo
 
 
 def _in_two(tables: list[_Labels]) -> list[str]:
-    """Tell which radiographs stand in two tables."""
-    problems, where = [], dict[Picture, Path]()
+    """Tell which radiographs stand in two tables, or in one by two names."""
+    problems, where = [], dict[Picture, tuple[Path, str]]()
     for labels in tables:
         for name, found in labels.found.items():
-            if isinstance(found, Found) and where.setdefault(found.picture, labels.table.path) != labels.table.path:
-                problems.append(f"{labels.table.path}: {name} stands in {where[found.picture]} already")
+            here = (labels.table.path, name)
+            if isinstance(found, Found) and (first := where.setdefault(found.picture, here)) != here:
+                problems.append(f"{labels.table.path}: {name} stands in {first[0]} already, as {first[1]}")
     return problems

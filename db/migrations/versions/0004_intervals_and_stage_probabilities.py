@@ -68,7 +68,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back to the revision before, which knows no intervals; those of a model still follow from its card."""
+    """Go back to the revision before, which knows no intervals; those of a model still follow from its card.
+
+    The stages' probabilities of networks that answer stages are lost: only assessing anew gives them again.
+    """
     _index_where(_WITHOUT_HEADLINE_BEFORE)
     op.alter_column("assessment", "heat_map_peak_months", comment=_PEAK_BEFORE, existing_comment=_PEAK)
     op.alter_column("assessment", "stage", comment=_STAGE_BEFORE, existing_comment=_STAGE)

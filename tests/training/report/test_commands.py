@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tests.training.report.answering import KnownEngine
 from training.__main__ import app
-from worker.bundle import starter_folder
+from worker.bundle import load, starter_folder
 from worker.engines import tensorflow
 
 STARTER = str(starter_folder())
@@ -33,7 +33,7 @@ def test_evaluate_writes_the_page_and_compare_puts_bundles_beside_each_other(
     page = tmp_path / "compared.html"
     done = CliRunner().invoke(app, ["compare", STARTER, STARTER, *data, "--report", str(page)], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
-    assert "starter 0.1.0" in done.output
+    assert f"starter {load(starter_folder()).card.version}" in done.output
     one, other = json.loads((tmp_path / "compared.json").read_text(encoding="utf-8"))["bundles"]
     assert (one["rank"], other["rank"]) == (1, 2)
     assert other["mae_less_best"]["all"] == {"value": 0, "low": 0, "high": 0}

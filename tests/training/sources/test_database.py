@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.session import engine, transaction
 from db.tables import ReferenceRead
-from db.vocabulary import Sex, State
+from db.vocabulary import DRAWN_READER, Sex, State
 from tests.conftest import CarpusEnvironment
 from tests.rows import add_radiograph
 from training.cases import DataError
@@ -48,6 +48,8 @@ def test_current_radiographs_with_reference_reads_are_taken(carpus_env: CarpusEn
         add(session, store, 6, (60.0,), standard_path=None)  # purged
         add(session, store, 7, (60.0,), patient_sex="other")
         add(session, store, 8, (60.0,), state=State.REJECTED)
+        drawn = add(session, store, 9, ())  # a hand that the demonstration drew
+        session.add(ReferenceRead(radiograph_id=drawn, reader=DRAWN_READER, method="drawn", bone_age_months=60.0))
     source = database.open_database()
     assert source.description == "3 radiographs with reference reads in a Carpus database; 1 of unknown sex left out"
     first, second, third = source.cases

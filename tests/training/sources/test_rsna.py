@@ -74,7 +74,7 @@ def test_pictures_of_one_name_in_two_folders_are_two_patients(tmp_path: Path) ->
 
 def test_patient_and_chronological_age_are_taken_where_the_table_has_them(tmp_path: Path) -> None:
     header = "file,sex,bone_age_months,patient_id,chronological_age_months\n"
-    labelled(tmp_path, header + "a.png,F,180,Jane,171.5\nb.png,F,190,Jane,\nc.png,M,60,,60\n")
+    labelled(tmp_path, header + "a.png,F,180,Jane,171.5\nb.png,F,190,Jane,\nc.png,M,60,Jim,60\n")
     for name in "abc":
         write(tmp_path / f"{name}.png")
     first, second, third = rsna.open_folder(tmp_path).cases
@@ -135,7 +135,20 @@ def test_a_radiograph_in_two_tables_is_told(tmp_path: Path) -> None:
     write(tmp_path / "1.png")
     labelled(tmp_path, "id,boneage,male\n1,60,True\n", "a.csv")
     labelled(tmp_path, OURS + "1.png,M,72\n", "b.csv")
-    assert refused(tmp_path) == [f"b.csv: 1.png stands in {tmp_path}/a.csv already".replace(f"{tmp_path}/", "")]
+    assert refused(tmp_path) == [f"b.csv: 1.png stands in {tmp_path}/a.csv already, as 1".replace(f"{tmp_path}/", "")]
+
+
+def test_a_radiograph_that_one_table_names_twice_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "1.png")
+    labelled(tmp_path, OURS + "1.png,M,72\n./1.png,F,30\n")
+    assert refused(tmp_path)[0].endswith("labels.csv already, as ./1.png")
+
+
+def test_a_patient_without_an_id_among_others_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "1.png")
+    write(tmp_path / "2.png")
+    labelled(tmp_path, "file,sex,bone_age_months,patient_id\n1.png,M,72,A\n2.png,M,72,\n")
+    assert refused(tmp_path) == ["labels.csv: line 3: patient_id is empty, expected one in each row or no such column"]
 
 
 @pytest.mark.parametrize(
