@@ -42,10 +42,10 @@ def narrow_network() -> Any:
     """Build a network with one middle block instead of eight, and with always the same weights."""
     import keras
 
+    from training.ingredients import HeadRecipe, NetworkRecipe, TargetRecipe
     from training.networks import xception
     from training.networks.build import build
     from training.networks.network import ANY_SHAPE
-    from training.recipe import HeadRecipe, NetworkRecipe, TargetRecipe
 
     keras.utils.set_random_seed(1)
     head = HeadRecipe(pooling="average", dense_units=(64, 64), takes_sex=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.recipe import AugmentationRecipe
+from training.ingredients import AugmentationRecipe
 
 Float32 = npt.NDArray[np.float32]
 

@@ -24,10 +24,11 @@ from training.cases import Case, Part
 from training.checkpoint import HISTORY, write_history
 from training.evaluate import ask, metrics
 from training.export import check_replaceable, export, publish
-from training.loop import fit_network, is_writer
+from training.loop import fit_network
 from training.networks.network import average
 from training.predictions import Predictions
 from training.recipe import IN_BUNDLE, Recipe
+from training.replicas import is_writer
 from training.schedule import EpochResult
 from training.split import check_for_leaks
 from training.tables import on_screen

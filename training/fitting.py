@@ -11,11 +11,13 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _RecipePart(BaseModel):
+class RecipePart(BaseModel):
+    """A table of a recipe: with its keys and no others, and never changed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class OptimizerRecipe(_RecipePart):
+class OptimizerRecipe(RecipePart):
     """Which optimiser.
 
     Attributes
@@ -38,7 +40,7 @@ class OptimizerRecipe(_RecipePart):
         return self
 
 
-class ScheduleRecipe(_RecipePart):
+class ScheduleRecipe(RecipePart):
     """How the learning rate changes.
 
     Attributes
@@ -65,7 +67,7 @@ class ScheduleRecipe(_RecipePart):
         return self
 
 
-class StoppingRecipe(_RecipePart):
+class StoppingRecipe(RecipePart):
     """When to stop before the last epoch, by the validation loss.
 
     Attributes
@@ -90,7 +92,7 @@ class StoppingRecipe(_RecipePart):
         return self
 
 
-class Phase(_RecipePart):
+class Phase(RecipePart):
     """Some epochs at one size: rows and columns of the network input divided by `shrink`.
 
     A fully convolutional backbone learns most of what a large picture teaches from a small one, sooner.
@@ -100,7 +102,7 @@ class Phase(_RecipePart):
     shrink: Annotated[int, Field(ge=1, le=8)] = 1
 
 
-class FitRecipe(_RecipePart):
+class FitRecipe(RecipePart):
     """How the network is fitted.
 
     Attributes

@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from rich import print as show
 from rich.progress import track
@@ -23,10 +22,11 @@ from training.batches import Epoch, Labelled, balanced, references, shrunk
 from training.checkpoint import Checkpoint
 from training.evaluate import network_input
 from training.fitting import FitRecipe
+from training.ingredients import NetworkRecipe
 from training.networks.build import build
 from training.networks.network import ANY_SHAPE, Shape
-from training.pipeline import epoch_dataset
-from training.recipe import NetworkRecipe, Recipe
+from training.recipe import Recipe
+from training.replicas import fewest_epochs, of_first, shared_out
 from training.schedule import EpochResult, learning_rate, should_stop
 from training.strategies import StrategyError
 from worker.preprocess import encode_sex
@@ -70,11 +70,11 @@ def fit_network(
     if not is_alone:
         _synchronise(network)
     checkpoint = Checkpoint(folder, network)
-    history = checkpoint.resume(_fewest(strategy, checkpoint.epochs))
+    history = checkpoint.resume(fewest_epochs(strategy, checkpoint.epochs))
     step = _step_of(recipe, network, strategy)
     while not should_stop(recipe.fit, history):
         result = _epoch(recipe, network, labelled, history, (step, strategy))
-        history.append(_of_first(strategy, result.model_copy(update={"network": number})))
+        history.append(of_first(strategy, result.model_copy(update={"network": number})))
         checkpoint.save(history)
         show(_told(recipe, history[-1]))
     if recipe.fit.weights_kept == "best":
@@ -96,12 +96,6 @@ def untrained(recipe: Recipe, network: NetworkRecipe) -> keras.Model:
     return build(network, recipe.head, recipe.target, size if recipe.head.pooling == "flatten" else ANY_SHAPE)
 
 
-def is_writer(strategy: Any) -> bool:
-    """Return whether this process is the one that writes: the only one, or the first of several."""
-    resolver = getattr(strategy, "cluster_resolver", None)
-    return resolver is None or not resolver.task_id
-
-
 def _on_one_device(recipe: Recipe, number: int, network: keras.Model, *, is_alone: bool) -> keras.Model:
     """Return a network outside of any strategy and in float32, as every engine can compute."""
     in_float32 = all(layer.compute_dtype == "float32" for layer in _layers(network))
@@ -118,33 +112,6 @@ def _check_batches(recipe: Recipe, learned: Labelled, replicas: int) -> None:
         raise StrategyError(f"batches of {size} cannot be shared out among {replicas} devices; raise fit.batch_size")
 
 
-def _fewest(strategy: Any, epochs: int) -> int:
-    """Return how many epochs all processes that fit together have done; one may have been ended before another."""
-    return int(np.min(_of_all(strategy, [epochs])[:, 0]))
-
-
-def _of_first(strategy: Any, result: EpochResult) -> EpochResult:
-    """Return the first process's result, by which all go on: times differ, and last digits of losses may."""
-    told = {name: value for name, value in result.model_dump().items() if isinstance(value, float)}
-    first = _of_all(strategy, list(told.values()))[0]
-    return result.model_copy(update=dict(zip(told, first.tolist(), strict=True)))
-
-
-def _of_all(strategy: Any, numbers: list[float]) -> npt.NDArray[np.float64]:
-    """Return numbers that every process has, of all of them: (processes, n)."""
-    if strategy.num_replicas_in_sync == 1:
-        return np.array([numbers], np.float64)
-
-    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def of_all() -> Any:
-        def on_replica() -> Any:
-            return tf.distribute.get_replica_context().all_gather(tf.constant([numbers], tf.float64), axis=0)
-
-        return strategy.run(on_replica)
-
-    return np.asarray(strategy.experimental_local_results(of_all())[0], np.float64)
-
-
 def _epoch(
     recipe: Recipe,
     network: keras.Model,
@@ -157,7 +124,7 @@ def _epoch(
     _reseed(network, recipe.fit.seed, len(history))
     # A batch that is too small for every replica to see something of it is left out.
     steps = len(epoch) - (epoch.size_of(len(epoch) - 1) < strategy.num_replicas_in_sync)
-    batches, began, losses_of_steps, milliseconds = _distributed(epoch, steps, strategy), time.monotonic(), [], []
+    batches, began, losses_of_steps, milliseconds = shared_out(epoch, steps, strategy), time.monotonic(), [], []
     for number in track(range(steps), f"epoch {len(history) + 1} of {recipe.fit.epochs}", transient=True):
         rate = learning_rate(recipe.fit, history, (number + 1) / steps)
         network.optimizer.learning_rate = rate
@@ -196,24 +163,6 @@ def _step_of(recipe: Recipe, network: keras.Model, strategy: Any) -> Any:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(on_replica, args=next(batches)), axis=None)
 
     return step
-
-
-def _distributed(epoch: Epoch, batches: int, strategy: Any) -> Iterator[Any]:
-    """Return the first batches of an epoch, each shared out among the replicas."""
-    replicas = strategy.num_replicas_in_sync
-
-    def dataset(context: Any = None) -> Any:
-        mine = range(replicas)
-        if context is not None:
-            here = replicas // context.num_input_pipelines
-            mine = range(context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here)
-        parts = [(batch, part) for batch in range(batches) for part in mine]
-        return epoch_dataset(lambda index: epoch.batch(*parts[index], replicas), len(parts))
-
-    distributed: Iterator[Any] = iter(
-        dataset() if replicas == 1 else strategy.distribute_datasets_from_function(dataset)
-    )
-    return distributed
 
 
 def _validate(recipe: Recipe, network: keras.Model, labelled: Labelled, shrink: int) -> tuple[float, float | None]:

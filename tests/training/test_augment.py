@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from training.augment import augment, expose, move
-from training.recipe import AugmentationRecipe
+from training.ingredients import AugmentationRecipe
 
 NOTHING = AugmentationRecipe(
     shift_fraction=0,

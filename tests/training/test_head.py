@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
+from training.ingredients import HeadRecipe, TargetRecipe
 from training.networks import head
-from training.recipe import HeadRecipe, TargetRecipe
 
 pytestmark = KERAS_ON_NUMPY_2
 

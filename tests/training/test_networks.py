@@ -10,9 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
+from training.ingredients import HeadRecipe, NetworkRecipe, TargetRecipe
 from training.networks.build import build, from_keras
 from training.networks.network import Pixels, Shape, channels, copy_weights
-from training.recipe import HeadRecipe, NetworkRecipe, RecipeError, TargetRecipe
+from training.recipe import RecipeError
 
 pytestmark = KERAS_ON_NUMPY_2
 

@@ -7,9 +7,10 @@ import importlib
 
 import keras
 
+from training.ingredients import HeadRecipe, NetworkRecipe, TargetRecipe
 from training.networks import head
 from training.networks.network import Pixels, Shape, copy_weights, join
-from training.recipe import HeadRecipe, NetworkRecipe, RecipeError, TargetRecipe
+from training.recipe import RecipeError
 
 _NAMES_IN_KERAS = {"xception": "Xception", "resnet50": "ResNet50", "efficientnet_b4": "EfficientNetB4"}
 

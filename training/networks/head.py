@@ -14,8 +14,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from training.ingredients import HeadRecipe, Pooling, TargetRecipe
 from training.networks.network import HEAD
-from training.recipe import HeadRecipe, Pooling, TargetRecipe
 from worker.stage import STAGES
 
 LOGITS = "logits"  # of the stages, before they become probabilities
