@@ -79,15 +79,8 @@ def fit(
     Bundle or None
         With metrics on the test part, and intervals, in its card. None in a process that only helps another to fit.
     """
-    if recipe.preprocessing.crop_model is not None:
-        palm.detector(Path(recipe.preprocessing.crop_model))  # told before anything is made
     check_replaceable(folder)
-    check_for_leaks(data.parts)
-    labelled = {
-        part: Labelled(cache.images(cases, recipe.preprocessing, work_folder / "cache", processes), cases)
-        for part, cases in data.parts.items()
-    }
-    check_for_leaks(data.parts, {part: one.images for part, one in labelled.items()} if data.are_radiographs else None)
+    labelled = _labelled(recipe, data, work_folder / "cache", processes)
     data_digest = cache.digest(labelled[Part.TRAINING].cases, labelled[Part.TRAINING].images)
     watched = cache.digest(labelled[Part.VALIDATION].cases, labelled[Part.VALIDATION].images)
     run = hashlib.sha256((recipe.model_dump_json() + data_digest + watched).encode()).hexdigest()[:16]
@@ -102,6 +95,19 @@ def fit(
     (kept / IN_BUNDLE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     made = export(network, card, kept / "bundle", extra=[kept / HISTORY, kept / IN_BUNDLE, *_palm_detector(recipe)])
     return publish(made, _measured(made, data, labelled), folder)
+
+
+def _labelled(recipe: Recipe, data: Data, kept: Path, processes: int | None) -> dict[Part, Labelled]:
+    """Return the pictures of each part, made where they are missing; no patient and no picture is in two."""
+    if recipe.preprocessing.crop_model is not None:
+        palm.detector(Path(recipe.preprocessing.crop_model))  # told before anything is made
+    check_for_leaks(data.parts)
+    labelled = {
+        part: Labelled(cache.images(cases, recipe.preprocessing, kept, processes), cases)
+        for part, cases in data.parts.items()
+    }
+    check_for_leaks(data.parts, {part: one.images for part, one in labelled.items()} if data.are_radiographs else None)
+    return labelled
 
 
 def _measured(made: Bundle, data: Data, labelled: Mapping[Part, Labelled]) -> Card:
