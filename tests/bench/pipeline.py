@@ -11,10 +11,9 @@ import numpy as np
 from rich.table import Table
 
 from training import cache, recipe
-from training.augment import augment
+from training.batches import Batch, Epoch, Labelled
 from training.cases import Part
 from training.sources.phantoms import phantoms
-from worker.preprocess import encode_sex
 
 HANDS = 64
 ROUNDS = 10  # of steps in turns, so that both kinds meet the same machine
@@ -27,27 +26,23 @@ def measure() -> Table:
     hands = phantoms(Part.TRAINING, HANDS)
     table = Table("starter at 256 px, batch of", "from memory, ms", "by the pipeline, ms", "ratio", title="pipeline")
     with tempfile.TemporaryDirectory() as folder:
-        images = cache.images(hands, starter.preprocessing, Path(folder))
-        labels = np.array([(encode_sex(hand.sex), hand.bone_age_months) for hand in hands], np.float32)
+        labelled = Labelled(cache.images(hands, starter.preprocessing, Path(folder)), hands)
         for size, steps in STEPS_OF_BATCH_SIZE.items():
             # The fastest of all rounds, for whatever else the machine does only adds to them.
-            in_memory, by_pipeline = _milliseconds(starter, (images, labels), size, steps).min(axis=0)
+            in_memory, by_pipeline = _milliseconds(starter, labelled, size, steps).min(axis=0)
             table.add_row(str(size), f"{in_memory:.0f}", f"{by_pipeline:.0f}", f"{by_pipeline / in_memory:.3f}")
     return table
 
 
-def _milliseconds(starter: recipe.Recipe, pictures: tuple[Any, Any], size: int, steps: int) -> Any:
+def _milliseconds(starter: recipe.Recipe, labelled: Labelled, size: int, steps: int) -> Any:
     """Return (rounds, 2): how long a step took from memory and by the pipeline."""
     from training.pipeline import epoch_dataset
 
-    images, labels = pictures
+    small = starter.model_copy(update={"fit": starter.fit.model_copy(update={"batch_size": size})})
+    epoch = Epoch(small, labelled, starter.fit.epochs - 1)  # the last is at full size
 
-    def make_batch(number: int) -> tuple[np.ndarray, ...]:
-        rng = np.random.default_rng([0, number])
-        chosen = np.sort(rng.permutation(HANDS)[:size])
-        shown = [augment(images[one].astype(np.float32) / 255, starter.augmentation, rng) for one in chosen]
-        sex, months = labels[chosen].T
-        return np.stack(shown)[..., np.newaxis], sex, months, np.full(size, 1 / size, np.float32)
+    def make_batch(number: int) -> Batch:
+        return epoch.batch(number % len(epoch))
 
     step = _step(starter)
     kinds = (_from_memory(make_batch), iter(epoch_dataset(make_batch, (ROUNDS + 1) * steps + 1)))
@@ -61,7 +56,7 @@ def _milliseconds(starter: recipe.Recipe, pictures: tuple[Any, Any], size: int, 
     return times[1:]  # the first turn warms up
 
 
-def _from_memory(make_batch: Callable[[int], tuple[np.ndarray, ...]]) -> Iterator[Any]:
+def _from_memory(make_batch: Callable[[int], Batch]) -> Iterator[Any]:
     import tensorflow as tf
 
     return itertools.cycle([tuple(map(tf.constant, make_batch(number))) for number in range(4)])
@@ -71,10 +66,9 @@ def _step(starter: recipe.Recipe) -> Any:
     import keras
     import tensorflow as tf
 
-    from training.networks.build import build
-    from training.networks.network import ANY_SHAPE
+    from training.loop import untrained
 
-    network = build(starter.network, starter.head, ANY_SHAPE)
+    network = untrained(starter, starter.network)
     network.compile(optimizer=keras.optimizers.AdamW(1e-3))
 
     @tf.function
