@@ -44,7 +44,7 @@ peers: $(INSTALLED)
 recipes: $(INSTALLED)
 	RECIPES=full $(BIN)/python -m pytest --timeout 3600 tests/training/test_recipes.py
 
-# Every recipe fitted small, on the same drawn hands: an hour or two, goes on when interrupted. Writes docs/comparison.*
+# Every recipe fitted small, on the same drawn hands: two or three hours, goes on when interrupted. Writes docs/comparison.*
 comparison: $(INSTALLED)
 	$(BIN)/python -m training survey
 
