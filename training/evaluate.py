@@ -15,7 +15,7 @@ from db.tables import MAX_BONE_AGE_MONTHS
 from db.vocabulary import Sex
 from training.analysis import Analysis, Errors, Figure
 from training.cases import Case
-from training.predictions import Predictions
+from training.predictions import Predictions, numbered
 from worker.bundle import ErrorSummary, Interval, Metrics
 from worker.engines import Engine
 from worker.preprocess import encode_sex
@@ -79,6 +79,7 @@ def _beside(
         tuple(case.name for case in cases),
         np.array([math.nan if age is None else age for age in ages]),
         stage_probabilities,
+        numbered([case.patient for case in cases]),
     )
 
 

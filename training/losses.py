@@ -43,9 +43,11 @@ def of(recipe: Recipe) -> Loss:
 
 
 def _squared_logarithms(reference: Any, answer: Any) -> Any:
-    # Below 0 months, where networks begin, the logarithm goes on in a line: cut off there, it would teach nothing.
+    # Below 0 months, where networks begin, it goes on mirrored: cut off, it would teach nothing, and in a line so
+    # steeply that a deep network never comes back.
     months = tf.cast(answer[:, 0], tf.float32)
-    logarithm = tf.where(months > 0, tf.math.log1p(tf.nn.relu(months)), months)
+    above, below = tf.math.log1p(tf.maximum(months, 0.0)), tf.math.log1p(tf.maximum(-months, 0.0))
+    logarithm = tf.where(months > 0, above, -below)
     return tf.square(logarithm - tf.math.log1p(reference))
 
 

@@ -3,6 +3,7 @@
 Before it: a CSV file. After it: `training.analysis`.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from training.checked_csv import Row, number_problems
 MAX_MONTHS = 240.0
 
 _SEX, _REFERENCE, _PREDICTED = "sex", "reference_bone_age_months", "_bone_age_months"
-_CHRONOLOGICAL = "chronological_age_months"
+_CHRONOLOGICAL, _PATIENT = "chronological_age_months", "patient"
 
 
 class PredictionsError(PermanentError):
@@ -49,6 +50,8 @@ class Predictions:
         (n,) float64; NaN, or not given, where it is unknown.
     stage_probabilities
         (n, 3) float64, child, adolescent, adult: of models that give stages and no bone age.
+    patients
+        (n,) int64: the same for radiographs of one patient, who are resampled together. Each is another's if not given.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Predictions:
     names: tuple[str, ...] = ()
     chronological_age_months: npt.NDArray[np.float64] = field(default_factory=_nothing)
     stage_probabilities: npt.NDArray[np.float64] | None = None
+    patients: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         count = len(self.reference_months)
@@ -65,6 +69,8 @@ class Predictions:
             object.__setattr__(self, "names", tuple(str(number + 1) for number in range(count)))
         if not self.chronological_age_months.size:
             object.__setattr__(self, "chronological_age_months", np.full(count, np.nan))
+        if not self.patients.size:
+            object.__setattr__(self, "patients", np.arange(count))
 
     @property
     def has_bone_ages(self) -> bool:
@@ -81,6 +87,7 @@ class Predictions:
             tuple(np.array(self.names)[is_chosen].tolist()),
             self.chronological_age_months[is_chosen],
             None if self.stage_probabilities is None else self.stage_probabilities[is_chosen],
+            self.patients[is_chosen],
         )
 
 
@@ -92,7 +99,8 @@ def load(path: Path) -> list[Predictions]:
     path
         CSV with a header. Its first column tells the radiographs apart; ``sex`` is M or F;
         ``reference_bone_age_months`` and, for each model, ``MODEL_bone_age_months`` are from 0 to 240. A column
-        ``chronological_age_months`` may be there; in it nothing stands for an unknown age.
+        ``chronological_age_months`` may be there; in it nothing stands for an unknown age. So may a column ``patient``,
+        the same for radiographs of one patient.
 
     Returns
     -------
@@ -124,7 +132,14 @@ def _of(column: str, rows: list[Row], identifier: str) -> Predictions:
         np.array([row[_SEX] == Sex.MALE for row in rows]),
         tuple(row[identifier] for row in rows),
         np.array([float(row.get(_CHRONOLOGICAL) or "nan") for row in rows]),
+        patients=numbered([row.get(_PATIENT) or (row[identifier],) for row in rows]),
     )
+
+
+def numbered(patients: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return patients (n,) as numbers from 0, the same for the same, in the order in which they first come."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(one, len(numbers)) for one in patients], np.int64)
 
 
 def _limit(column: str) -> float:

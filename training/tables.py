@@ -105,8 +105,8 @@ def _targets(analysis: Analysis) -> Table:
     return drawn
 
 
-def _yes(*, is_so: bool) -> str:
-    return "yes" if is_so else "no"
+def _yes(*, is_so: bool | None) -> str:
+    return {None: "cannot be told", True: "yes", False: "no"}[is_so]
 
 
 def text(figure: Figure, name: str) -> str:

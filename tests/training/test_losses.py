@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training import losses, recipe
 
@@ -30,7 +31,11 @@ def test_huber_is_squared_near_and_absolute_far() -> None:
 def test_logarithms_are_compared_and_below_birth_they_still_teach() -> None:
     assert found("fit.loss='msle'") == pytest.approx([math.log(113 / 101) ** 2, math.log(25 / 31) ** 2], rel=1e-5)
     below = found("fit.loss='msle'", answer=np.array([[-2], [0]], np.float32))
-    assert below == pytest.approx([(2 + math.log(101)) ** 2, math.log(31) ** 2], rel=1e-5)
+    assert below == pytest.approx([(math.log(3) + math.log(101)) ** 2, math.log(31) ** 2], rel=1e-5)
+    answer = tf.Variable(np.array([[-2], [0]], np.float32))
+    with tf.GradientTape() as tape:
+        loss = losses.of(recipe.load("starter", ["fit.loss='msle'"]))(REFERENCE, answer)
+    assert (np.asarray(tape.gradient(loss, answer)) < 0).all()
 
 
 def test_cross_entropy_is_of_the_stage_that_it_is() -> None:

@@ -24,6 +24,14 @@ def test_each_model_is_read_with_the_references(tmp_path: Path) -> None:
     assert mine.is_male.tolist() == [False, True]
 
 
+def test_radiographs_of_one_patient_are_known_as_such_where_the_table_says_so(tmp_path: Path) -> None:
+    header = "id,patient,sex,reference_bone_age_months,mine_bone_age_months\n"
+    rows = "a,p2,F,60,61\nb,p1,M,60,61\nc,,F,60,61\nd,p2,F,70,61\ne,,M,60,61\n"
+    (mine,) = load(table(tmp_path, header + rows))
+    assert mine.patients.tolist() == [0, 1, 2, 0, 3]
+    assert mine.where(~mine.is_male).patients.tolist() == [0, 2, 0]
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     rows = "a,X,60,61\nb,F,-3,61\nc,M,60,400\na,M,60,61\nd,M,60\ne,F,nan,ten\n"
     with pytest.raises(PredictionsError) as told:

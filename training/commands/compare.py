@@ -35,5 +35,5 @@ def compare(
     found = paired.compare([paired.measure(*asked(one, cases, work_folder), cases, unranked(one)) for one in loaded])
     if report is not None:
         paired_page.write(found, judged.words, judged.warnings, report)
-        options.write_json(paired.as_json(found), report.with_suffix(".json"))
+        options.write_json(paired.as_json(found), judged, report.with_suffix(".json"))
     Console().print(paired_page.on_screen(found))

@@ -48,6 +48,7 @@ def evaluate(
         from training.report.page import write_evaluation
 
         write_evaluation(made, judged.words, judged.warnings, report)
-    options.write_json([evaluation.as_json(one) for one in made], output or (report and report.with_suffix(".json")))
+    found = {"models": [evaluation.as_json(one) for one in made]}
+    options.write_json(found, judged, output or (report and report.with_suffix(".json")))
     for one in made:
         Console().print(tables.on_screen(one.analysis))

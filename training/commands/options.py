@@ -62,7 +62,8 @@ def expect_html(report: Path | None) -> None:
         raise typer.BadParameter(f"expected an .html file, received {report}", param_hint="--report")
 
 
-def write_json(found: object, path: Path | None) -> None:
-    """Write what was found, if a file is wanted."""
+def write_json(found: Mapping[str, object], judged: Judged, path: Path | None) -> None:
+    """Write what was found, after what must be known before, if a file is wanted."""
     if path is not None:
+        found = {"data": judged.words, "warnings": judged.warnings, **found}
         path.write_text(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from training import recipe
 from training.cases import Part
 from training.commands import options
 from training.commands.asking import asked
-from training.commands.options import DRAWN, WORK_FOLDER, WorkFolder
+from training.commands.options import DRAWN, WORK_FOLDER, Judged, WorkFolder
 from training.sources.phantoms import phantoms
 from training.survey import LEFT_OUT, Scale, fit_all, unranked
 from worker import bundle
@@ -47,7 +47,8 @@ def survey(
 
     entrants = [paired.measure(*asked(one, cases, work_folder), cases, unranked(one)) for one in made]
     found = paired.compare(entrants)
-    paired_text.write(found, scale.words(), [DRAWN], output)
-    paired_page.write(found, scale.words(), [DRAWN], output.with_suffix(".html"))
-    options.write_json(paired.as_json(found), output.with_suffix(".json"))
+    judged = Judged(scale.words(), (DRAWN,))
+    paired_text.write(found, judged.words, judged.warnings, output)
+    paired_page.write(found, judged.words, judged.warnings, output.with_suffix(".html"))
+    options.write_json(paired.as_json(found), judged, output.with_suffix(".json"))
     Console().print(paired_page.on_screen(found))

@@ -46,14 +46,13 @@ def coverage(calibration: Calibration, predictions: Predictions) -> ReportedCove
     """
     is_covered = covers(calibration.groups, predictions)
     bands = age_bands(predictions.reference_months)
+
+    def share(is_in: npt.NDArray[np.bool_]) -> Share:
+        return Share(int(is_in.sum()), Figure.of_share(is_covered[is_in], predictions.patients[is_in]))
+
     return ReportedCoverage(
         calibration,
-        _share(is_covered),
-        {Sex.FEMALE: _share(is_covered[~predictions.is_male]), Sex.MALE: _share(is_covered[predictions.is_male])},
-        {band: _share(is_covered[is_in]) for band, is_in in bands.items()},
+        share(np.ones_like(predictions.is_male)),
+        {Sex.FEMALE: share(~predictions.is_male), Sex.MALE: share(predictions.is_male)},
+        {band: share(is_in) for band, is_in in bands.items()},
     )
-
-
-def _share(is_covered: npt.NDArray[np.bool_]) -> Share:
-    count = is_covered.size
-    return Share(count, Figure.of_fraction(float(is_covered.mean()) if count else np.nan, count))

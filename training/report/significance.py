@@ -7,9 +7,11 @@ is unknown or outside the table there is none: such radiographs are counted, nev
 References
 ----------
 Beheshtian et al., Generalizability and Bias in a Deep Learning Pediatric Bone Age Prediction Model Using Hand
-Radiographs, Radiology, 2023, doi:10.1148/radiol.220505.
+Radiographs, Radiology, 2023, doi:10.1148/radiol.220505; Newcombe, Interval estimation for the difference between
+independent proportions, 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I (his method 10).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,8 +24,6 @@ from training.predictions import Predictions
 from worker.brush import USUAL_SDS, Diagnosis, sds
 
 DIAGNOSES = (Diagnosis.DELAYED, Diagnosis.NORMAL, Diagnosis.ADVANCED)
-
-_RESAMPLES = 2000
 
 Float64 = npt.NDArray[np.float64]
 
@@ -68,13 +68,18 @@ def significance(predictions: Predictions) -> Significance:
         With a bone age for every radiograph.
     """
     is_changed, without_age = changes_diagnosis(predictions), np.isnan(predictions.chronological_age_months)
-    by_sex = {sex: _rate(is_changed[predictions.is_male == (sex is Sex.MALE)]) for sex in (Sex.FEMALE, Sex.MALE)}
+
+    def rate(is_in: npt.NDArray[np.bool_]) -> Rate:
+        changed = is_changed[is_in]
+        return Rate(Figure.of_share(changed, predictions.patients[is_in]), int(np.isfinite(changed).sum()))
+
+    by_sex = {sex: rate(predictions.is_male == (sex is Sex.MALE)) for sex in (Sex.FEMALE, Sex.MALE)}
     bands = age_bands(predictions.reference_months)
     return Significance(
-        _rate(is_changed),
+        rate(np.ones_like(predictions.is_male)),
         by_sex,
-        {band: _rate(is_changed[is_in]) for band, is_in in bands.items()},
-        _gap(by_sex[Sex.FEMALE], by_sex[Sex.MALE]),
+        {band: rate(is_in) for band, is_in in bands.items()},
+        _gap(by_sex[Sex.FEMALE].rate, by_sex[Sex.MALE].rate),
         int(without_age.sum()),
         int((np.isnan(is_changed) & ~without_age).sum()),
         _table(predictions),
@@ -118,16 +123,9 @@ def _table(predictions: Predictions) -> npt.NDArray[np.int64]:
     return table
 
 
-def _rate(is_changed: Float64) -> Rate:
-    known = is_changed[np.isfinite(is_changed)]
-    return Rate(Figure.of_fraction(float(known.mean()) if known.size else np.nan, known.size), known.size)
-
-
-def _gap(girls: Rate, boys: Rate) -> Figure:
-    """Return the difference of two rates; to resample n of which a share is hit is to draw from a binomial."""
-    rng, resampled = np.random.default_rng(0), []
-    for one in (girls, boys):
-        if not one.judged:
-            return Figure(np.nan, np.nan, np.nan)
-        resampled.append(rng.binomial(one.judged, one.rate.value, _RESAMPLES) / one.judged)
-    return Figure.of(girls.rate.value - boys.rate.value, resampled[0] - resampled[1])
+def _gap(girls: Figure, boys: Figure) -> Figure:
+    """Return the difference of two shares, with Newcombe's interval: it has a width also where none erred."""
+    down = math.hypot(girls.value - girls.low, boys.high - boys.value)
+    up = math.hypot(girls.high - girls.value, boys.value - boys.low)
+    gap = girls.value - boys.value
+    return Figure(gap, gap - down, gap + up)

@@ -88,8 +88,8 @@ def stress(answer: Callable[[Images], Predictions], images: Images, preprocessin
         Stressed(**(vars(row) | {"wilcoxon_p": one, "mcnemar_p": other}))
         for row, one, other in zip(rows, wilcoxon, mcnemar, strict=True)
     ]
-    judged = is_changed[np.isfinite(is_changed)]
-    return StressTable(base.radiographs, base.figures["mae"], _rate(judged), judged.size, tuple(rows))
+    rate, judged = Figure.of_share(is_changed, unchanged.patients), int(np.isfinite(is_changed).sum())
+    return StressTable(base.radiographs, base.figures["mae"], rate, judged, tuple(rows))
 
 
 def _row(variant: Variant, predictions: Predictions, unchanged: Predictions) -> Stressed:
@@ -103,15 +103,11 @@ def _row(variant: Variant, predictions: Predictions, unchanged: Predictions) -> 
         errors.figures["mae"],
         difference(errors.samples["mae"], base.samples["mae"]),
         wilcoxon_p(sizes[0] - sizes[1]),
-        _rate(now[is_judged]),
+        Figure.of_share(now, predictions.patients),
         newly,
         no_longer,
         mcnemar_p(newly, no_longer) if is_judged.any() else np.nan,
     )
-
-
-def _rate(is_changed: Float64) -> Figure:
-    return Figure.of_fraction(float(is_changed.mean()) if is_changed.size else np.nan, is_changed.size)
 
 
 def wilcoxon_p(differences: Float64) -> float:

@@ -27,6 +27,10 @@ class Hand:
     bone_age_months: float
     chronological_age_months: float | None
 
+    @property
+    def patient(self) -> str:
+        return self.name
+
 
 HANDS = [
     Hand(f"hand <{number}>", Sex.MALE if number % 2 else Sex.FEMALE, 12.0 + 6 * number, 14.0 + 6 * number)

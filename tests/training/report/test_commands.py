@@ -25,7 +25,10 @@ def test_evaluate_writes_the_page_and_compare_puts_bundles_beside_each_other(
     text = page.read_text(encoding="utf-8")
     assert "Judged on drawn hands" in text
     assert "phantom 2000000001" in text
-    (written,) = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
+    whole = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
+    assert whole["data"] == "2 hands drawn by training.phantom; no radiograph of a patient"
+    assert "Judged on drawn hands" in whole["warnings"][0]
+    (written,) = whole["models"]
     assert written["overall"]["radiographs"] == 2
     assert written["clinically_significant_errors"]["without_chronological_age"] == 0
     assert written["stress"]["radiographs"] == 1

@@ -46,6 +46,14 @@ def test_the_rates_are_of_those_with_a_diagnosis_and_the_others_are_counted(pred
     assert np.isnan(found.by_age_band["0-35"].rate.value)
 
 
+def test_the_gap_has_newcombes_interval_also_where_none_erred() -> None:
+    count = 20
+    is_male, age = np.arange(2 * count) < count, np.full(2 * count, 108.0)
+    found = significance(Predictions("mine", age, age, is_male, chronological_age_months=age))
+    wilson = 1.959964**2 / (count + 1.959964**2)  # of none of twenty: 0 to this
+    assert (found.gap.value, found.gap.low, found.gap.high) == pytest.approx((0, -wilson, wilson))
+
+
 def test_without_chronological_ages_nothing_is_judged(predictions: Predictions) -> None:
     found = significance(
         Predictions("mine", predictions.reference_months, predictions.predicted_months, predictions.is_male)
