@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from db.errors import TransientError
 from db.tables import MAX_BONE_AGE_MONTHS
 from db.vocabulary import Sex, Stage
 from worker.bundle import Card
 from worker.calibration import AgeInterval, Calibration, interval
 from worker.engines import Float32, Predictions
 from worker.preprocess import encode_sex
+
+
+class NoNumberError(TransientError):
+    """The network's answer is not finite; it may be on another device, and the last attempt ends as ``FAILED``."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,17 @@ def estimate(predictions: Predictions) -> Estimate:
     ----------
     predictions
         Of an engine, for one radiograph under each of `sex_inputs`; NaN stands for none. Not changed.
+
+    Raises
+    ------
+    NoNumberError
+        When there is something else than a number where there must be one.
     """
+    probabilities, under_either = predictions.stage_probabilities, []
+    if probabilities is None:
+        under_either = [predictions.bone_age_if_female_months, predictions.bone_age_if_male_months]
+    if not all(np.isfinite(answer).all() for answer in (probabilities, *under_either) if answer is not None):
+        raise NoNumberError("the network's answer is no finite number; look at the model and at the device")
     return Estimate(
         _months(predictions.bone_age_months),
         _months(predictions.bone_age_if_female_months),
@@ -116,6 +131,6 @@ def _months(months: Float32) -> float | None:
 
 
 def _stage_probabilities(probabilities: Float32 | None) -> tuple[StageProbabilities, ...]:
-    if probabilities is None or np.isnan(probabilities).any():
+    if probabilities is None:
         return ()
     return tuple(StageProbabilities(*(float(one) for one in row)) for row in np.clip(probabilities, 0, 1))

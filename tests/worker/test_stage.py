@@ -7,7 +7,7 @@ from db.vocabulary import Sex, Stage
 from tests.calibrated import GROUPS, calibration
 from tests.narrow_bundle import card
 from worker.engines import Predictions
-from worker.estimate import Estimate, StageProbabilities, estimate, interval_of, sex_inputs
+from worker.estimate import Estimate, NoNumberError, StageProbabilities, estimate, interval_of, sex_inputs
 from worker.stage import probabilities_of, stage, stage_of, stage_probabilities
 
 CHILD, ADULT = StageProbabilities(0.6, 0.3, 0.1), StageProbabilities(0.1, 0.3, 0.6)
@@ -107,8 +107,11 @@ def test_only_stages_that_need_an_unknown_sex_are_asked_for_twice(
     assert np.array_equal(asked, np.array(expected, np.float32), equal_nan=True)
 
 
-def test_stage_probabilities_that_are_no_numbers_are_none() -> None:
-    none = np.full(1, np.nan, np.float32)
-    unused = np.zeros((1, 1, 1), np.float32)
-    answered = Predictions(none, none, none, unused, unused[0], np.full((1, 3), np.nan, np.float32))
-    assert estimate(answered) == Estimate(None, None, None)
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_an_error_and_no_estimate(nothing: float) -> None:
+    one, none, unused = (np.full(1, months, np.float32) for months in (100, nothing, 0))
+    heat_map, embedding = unused[:, np.newaxis, np.newaxis], unused[:, np.newaxis]
+    with pytest.raises(NoNumberError, match="no finite number"):
+        estimate(Predictions(none, one, none, heat_map, embedding))
+    with pytest.raises(NoNumberError, match="no finite number"):
+        estimate(Predictions(none, none, none, heat_map, embedding, np.full((1, 3), nothing, np.float32)))
