@@ -26,8 +26,9 @@ up: $(INSTALLED)
 doctor: $(INSTALLED)
 	@$(BIN)/carpus doctor
 
+# By two processes, each with servers of its own and whole files of tests: many of these wait more than they work.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 
 # Every fault at default settings, two hours or so; then the table in the README is written anew.
 faults: $(INSTALLED)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from db import fault, states
 from db.session import transaction
@@ -69,39 +70,48 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
         superseded_at = session.scalar(
             select(Radiograph.superseded_at).where(Radiograph.id == claim.radiograph.id).with_for_update()
         )
-        session.execute(
-            update(Assessment)
-            .where(
-                Assessment.radiograph_id == claim.radiograph.id,
-                Assessment.model_version_id != model,
-                Assessment.superseded_at.is_(None),
-            )
-            .values(superseded_at=func.clock_timestamp())
-        )
+        _supersede_others(session, claim.radiograph.id, model)
         states.finish(session, claim)
         session.execute(
             insert(Assessment)
             .values(
                 radiograph_id=claim.radiograph.id,
                 model_version_id=model,
-                stage=finding.stage,
-                heat_map=finding.heat_map.grid.tolist(),
-                heat_map_peak_months=finding.heat_map.peak_months,
-                queue_ms=claim.waited_ms,
-                preprocess_ms=finding.timings.preprocess_ms,
-                predict_ms=finding.timings.predict_ms,
-                record_ms=(perf_counter() - started) * 1000,
                 engine=active.engine_name,
                 superseded_at=superseded_at,
-                **_months(finding.estimate),
-                **_certainty(finding),
+                **_found(finding),
                 **_facts(claim.radiograph, active.bundle.card.takes_sex),
+                queue_ms=claim.waited_ms,
+                record_ms=(perf_counter() - started) * 1000,
             )
             .on_conflict_do_update(
                 index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
             )
         )
         fault.point("assess_uncommitted")
+
+
+def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
+    session.execute(
+        update(Assessment)
+        .where(
+            Assessment.radiograph_id == radiograph_id,
+            Assessment.model_version_id != model,
+            Assessment.superseded_at.is_(None),
+        )
+        .values(superseded_at=func.clock_timestamp())
+    )
+
+
+def _found(finding: Finding) -> dict[str, Any]:
+    return {
+        "stage": finding.stage,
+        "heat_map": finding.heat_map.grid.tolist(),
+        "heat_map_peak_months": finding.heat_map.peak_months,
+        **asdict(finding.timings),
+        **_months(finding.estimate),
+        **_certainty(finding),
+    }
 
 
 def _months(estimate: Estimate) -> dict[str, Any]:
