@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from tests.training.tiny import data, labelled, shallow_and_eager, tiny
@@ -48,6 +49,26 @@ def test_a_run_ends_in_a_bundle_that_tells_of_it(tmp_path: Path) -> None:
     assert cost.seconds > 0
     assert cost.peak_memory_bytes > 50e6
     assert (made.folder / "recipe.json").read_text() == wanted.model_dump_json(indent=2) + "\n"
+
+
+def test_a_run_in_half_precision_ends_in_a_network_of_single(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policies: list[str] = []
+    convolve = keras.layers.Conv2D.call
+
+    def seen(layer: keras.layers.Conv2D, inputs: object) -> object:
+        policies.append(layer.compute_dtype)
+        return convolve(layer, inputs)
+
+    wanted = tiny("xception_256", "fit.mixed_precision=true")
+    pictures = labelled(wanted, 2, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.layers.Conv2D, "call", seen)
+        patch.setattr(tf.config, "list_physical_devices", lambda _=None: ["GPU"])  # a processor can do it too, slowly
+        network, (epoch,) = loop.fit_network(wanted, 0, pictures, tmp_path / "run")
+    assert "float16" in policies
+    assert np.isfinite([epoch.loss, epoch.validation_loss]).all()
+    assert {layer.compute_dtype for layer in network._flatten_layers()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_an_interrupted_run_ends_in_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
