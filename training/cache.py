@@ -97,6 +97,52 @@ def unreadable(pictures: Mapping[str, Picture]) -> list[str]:
     return [f"{name}: {problem}" for name, problem in zip(pictures, problems, strict=True) if problem]
 
 
+def standard_radiograph(picture: Picture, preprocessing: Preprocessing) -> npt.NDArray[np.uint16]:
+    """Return the standard radiograph of a picture; a drawn one as large as a network needs it.
+
+    Parameters
+    ----------
+    picture
+        Of a case.
+    preprocessing
+        How the network wants its input.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) uint16, bone bright.
+
+    Raises
+    ------
+    CarpusError
+        When it cannot be read.
+    """
+    # An eighth larger than the network input: resizing then shrinks, as it does for a radiograph, at little cost.
+    return picture.standard_radiograph(max(preprocessing.rows, preprocessing.columns) * 9 // 8)
+
+
+def seen(
+    radiograph: npt.NDArray[np.uint16], preprocessing: Preprocessing, folder: Path = Path()
+) -> npt.NDArray[np.uint8]:
+    """Return a standard radiograph as the network sees it.
+
+    Parameters
+    ----------
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
+    preprocessing
+        How the network wants its input.
+    folder
+        Where the palm detector lies, if the network wants one: the bundle's.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) uint8: the network input times 255, rounded.
+    """
+    return np.rint(preprocess(radiograph, preprocessing, folder)[..., 0] * _LARGEST_GREY).astype(np.uint8)
+
+
 def digest(cases: Sequence[Case], images: npt.NDArray[np.uint8]) -> str:
     """Return a SHA-256 of what is learned from: labels and pixels.
 
@@ -161,13 +207,10 @@ def _key(cases: Sequence[Case], preprocessing: Preprocessing, folder: Path) -> s
 
 def _make(picture: Picture, preprocessing: Preprocessing, folder: Path) -> npt.NDArray[np.uint8] | str:
     """Return the picture, or why there is none."""
-    # An eighth larger than the network input: resizing then shrinks, as it does for a radiograph, at little cost.
-    rows = max(preprocessing.rows, preprocessing.columns) * 9 // 8
     try:
-        network_input = preprocess(picture.standard_radiograph(rows), preprocessing, folder)
+        return seen(standard_radiograph(picture, preprocessing), preprocessing, folder)
     except (CarpusError, OSError) as error:
         return str(error)
-    return np.rint(network_input[..., 0] * _LARGEST_GREY).astype(np.uint8)
 
 
 def _problem(picture: Picture) -> str | None:

@@ -6,11 +6,13 @@ Before it: predictions, and a bundle with its engine where there is one. After i
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from training import cache
 from training.analysis import Analysis, Figure, analyse
 from training.cases import Case
 from training.evaluate import ask
@@ -103,7 +105,9 @@ def of_bundle(
 
     table, calibration = None, bundle.card.calibration
     if tried and predictions.has_bone_ages:
-        table = stress(answer, images[:stressed], bundle.card.preprocessing)
+        wanted = bundle.card.preprocessing
+        radiographs = [cache.standard_radiograph(one.picture, wanted) for one in tried]
+        table = stress(answer, radiographs, partial(cache.seen, preprocessing=wanted, folder=bundle.folder))
     return replace(
         found,
         facts=described,

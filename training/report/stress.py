@@ -22,10 +22,11 @@ from training.analysis import Errors, Figure, difference
 from training.predictions import Predictions
 from training.report.significance import changes_diagnosis
 from training.report.variants import VARIANTS, Variant, altered
-from worker.preprocess import Preprocessing
 
 Float64 = npt.NDArray[np.float64]
 Images = npt.NDArray[np.uint8]
+Radiograph = npt.NDArray[np.uint16]
+Radiographs = Sequence[Radiograph]
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,23 @@ class StressTable:
     rows: tuple[Stressed, ...]
 
 
-def stress(answer: Callable[[Images], Predictions], images: Images, preprocessing: Preprocessing) -> StressTable:
+def stress(
+    answer: Callable[[Images], Predictions], radiographs: Radiographs, seen: Callable[[Radiograph], Images]
+) -> StressTable:
     """Ask a model about every variant.
 
     Parameters
     ----------
     answer
         Asks the model about pictures (n, rows, columns) uint8 of the same hands; with a bone age for each.
-    images
-        (n, rows, columns) uint8, unchanged.
-    preprocessing
-        Of the model's card.
+    radiographs
+        Standard ones, (rows, columns) uint16 each. Not changed.
+    seen
+        Makes of one the picture (rows, columns) uint8 that the model sees.
     """
-    unchanged = answer(images)
+    unchanged = answer(np.stack([seen(one) for one in radiographs]))
     found = [
-        (variant, answer(np.stack([altered(image, variant, preprocessing) for image in images])))
+        (variant, answer(np.stack([seen(altered(one, variant)) for one in radiographs])))
         for variant in track(VARIANTS, "stress table")
     ]
     base, is_changed = Errors(unchanged), changes_diagnosis(unchanged)

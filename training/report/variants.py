@@ -1,8 +1,7 @@
 """The 33 variants of a radiograph that a model is tried with, and how each is made.
 
-Before it: cached pictures. After it: `training.report.stress`. The kinds are those of the reference; the amounts are
-chosen here. A variant is made in the grey values that a sender's image would have, and then goes through the last step
-of the card's preprocessing again, for the worker would stretch the values of the variant too.
+Before it: standard radiographs. After it: `training.report.stress`. The kinds are those of the reference; the amounts
+are chosen here. A variant is made of the standard radiograph, for the model's crop and equalising meet it too.
 
 References
 ----------
@@ -18,11 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker.preprocess import Preprocessing, preprocess
+UInt16 = npt.NDArray[np.uint16]
 
-UInt8 = npt.NDArray[np.uint8]
-
-_GREATEST = 255
+_GREATEST = 65535
 _TO_16_BIT = 257
 _MARKER_FRACTION = 0.12  # of the rows: the height of a lead letter beside a hand
 
@@ -48,55 +45,58 @@ class Variant:
     words: str
 
 
-def _rotated(image: UInt8, degrees: float) -> UInt8:
+def _rotated(image: UInt16, degrees: float) -> UInt16:
+    """Turn a radiograph in a frame that holds all of it."""
     rows, columns = image.shape
     turn = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), degrees, 1.0)
-    return np.asarray(cv2.warpAffine(image, turn, (columns, rows), flags=cv2.INTER_LINEAR), np.uint8)
+    cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
+    width, height = round(columns * cosine + rows * sine), round(columns * sine + rows * cosine)
+    turn[:, 2] += (width - columns) / 2, (height - rows) / 2
+    return np.asarray(cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR), np.uint16)
 
 
-def _flipped(image: UInt8, axis: float) -> UInt8:
+def _flipped(image: UInt16, axis: float) -> UInt16:
     return np.ascontiguousarray(np.flip(image, int(axis)))
 
 
-def _brightened(image: UInt8, fraction: float) -> UInt8:
+def _brightened(image: UInt16, fraction: float) -> UInt16:
     return _rounded(image + fraction * _GREATEST)
 
 
-def _contrasted(image: UInt8, factor: float) -> UInt8:
+def _contrasted(image: UInt16, factor: float) -> UInt16:
     return _rounded((image - _GREATEST / 2) * factor + _GREATEST / 2)
 
 
-def _inverted(image: UInt8, _: float) -> UInt8:
-    return np.asarray(_GREATEST - image, np.uint8)
+def _inverted(image: UInt16, _: float) -> UInt16:
+    return np.asarray(_GREATEST - image, np.uint16)
 
 
-def _marked(image: UInt8, corner: float) -> UInt8:
+def _marked(image: UInt16, corner: float) -> UInt16:
     """Write a letter in a corner: 0 and 1 at the top, left and right, 2 and 3 at the bottom."""
-    marked, (rows, columns) = image.copy(), image.shape
+    letters, (rows, columns) = np.zeros(image.shape, np.uint8), image.shape
     height = max(6, round(_MARKER_FRACTION * rows))
     scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, height, max(1, height // 8))
     letter, margin = "RL"[int(corner) % 2], max(2, height // 3)
     (width, _), _ = cv2.getTextSize(letter, cv2.FONT_HERSHEY_SIMPLEX, scale, max(1, height // 8))
     left = margin if int(corner) % 2 == 0 else columns - margin - width
     bottom = margin + height if corner <= 1 else rows - margin
-    cv2.putText(
-        marked, letter, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, scale, _GREATEST, max(1, height // 8), cv2.LINE_AA
-    )
-    return marked
+    place, thickness = (left, bottom), max(1, height // 8)
+    cv2.putText(letters, letter, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness, cv2.LINE_AA)
+    return np.asarray(np.maximum(image, letters.astype(np.uint16) * _TO_16_BIT), np.uint16)
 
 
-def _coarsened(image: UInt8, factor: float) -> UInt8:
+def _coarsened(image: UInt16, factor: float) -> UInt16:
     rows, columns = image.shape
     small = (max(1, round(columns / factor)), max(1, round(rows / factor)))
     coarse = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint16)
 
 
-def _rounded(values: npt.NDArray[np.floating]) -> UInt8:
-    return np.asarray(np.clip(np.rint(values), 0, _GREATEST), np.uint8)
+def _rounded(values: npt.NDArray[np.floating]) -> UInt16:
+    return np.asarray(np.clip(np.rint(values), 0, _GREATEST), np.uint16)
 
 
-_ALTER: Mapping[Kind, Callable[[UInt8, float], UInt8]] = {
+_ALTER: Mapping[Kind, Callable[[UInt16, float], UInt16]] = {
     Kind.ROTATION: _rotated,
     Kind.FLIP: _flipped,
     Kind.BRIGHTNESS: _brightened,
@@ -122,23 +122,19 @@ VARIANTS: tuple[Variant, ...] = (
 )
 
 
-def altered(image: UInt8, variant: Variant, preprocessing: Preprocessing) -> UInt8:
-    """Make a variant of a picture.
+def altered(radiograph: UInt16, variant: Variant) -> UInt16:
+    """Make a variant of a radiograph.
 
     Parameters
     ----------
-    image
-        (rows, columns) uint8, the network's input times 255. Not changed.
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
     variant
         One of `VARIANTS`.
-    preprocessing
-        Of the model's card. The crop and CLAHE have been done; the stretch of the values is done again.
 
     Returns
     -------
     numpy.ndarray
-        (rows, columns) uint8.
+        (rows, columns) uint16; turned, in a larger frame.
     """
-    changed = _ALTER[variant.kind](image, variant.amount).astype(np.uint16) * np.uint16(_TO_16_BIT)
-    last_step = preprocessing.model_copy(update={"crop": "none", "clahe": None})
-    return _rounded(preprocess(changed, last_step)[..., 0] * _GREATEST)
+    return _ALTER[variant.kind](radiograph, variant.amount)

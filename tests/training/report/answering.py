@@ -28,6 +28,13 @@ class Hand:
     chronological_age_months: float | None
 
     @property
+    def picture(self) -> "Hand":
+        return self
+
+    def standard_radiograph(self, rows: int) -> np.ndarray:
+        return np.full((rows, rows), 257 * self.bone_age_months, np.uint16)
+
+    @property
     def patient(self) -> str:
         return self.name
 

@@ -1,10 +1,12 @@
 """Variants against unchanged pictures, by a model whose answers are known."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
+from training.cache import seen
 from training.predictions import Predictions
 from training.report.stress import holm, mcnemar_p, stress, wilcoxon_p
 from training.report.variants import Kind
@@ -22,7 +24,8 @@ def answer(images: np.ndarray) -> Predictions:
 
 def test_a_mirrored_hand_is_misread_and_a_coarse_one_is_not() -> None:
     images = np.tile(np.linspace(40, 200, 16, dtype=np.uint8), (BOYS, 16, 1))
-    table = stress(answer, images, Preprocessing(rows=16, columns=16))
+    preprocessing = Preprocessing(rows=16, columns=16)
+    table = stress(answer, images.astype(np.uint16) * 257, partial(seen, preprocessing=preprocessing))
     assert (table.radiographs, table.judged, table.mae.value, table.significant_rate.value) == (BOYS, BOYS, 1, 0)
     rows = {(row.variant.kind, row.variant.words): row for row in table.rows}
     mirrored, coarse = rows[Kind.FLIP, "left to right"], rows[Kind.RESOLUTION, "1/2 of the pixels a side"]
