@@ -51,6 +51,24 @@ class Stage(StrEnum):
     ADULT = "adult"
 
 
+class Maturity(StrEnum):
+    """A bone age beside the child's age: normal within ±2 standard deviations, where one of them is likely enough."""
+
+    DELAYED = "delayed"
+    NORMAL = "normal"
+    ADVANCED = "advanced"
+    INDETERMINATE = "indeterminate"
+
+
+class SdsUnknown(StrEnum):
+    """Why a bone age has no standard deviation score."""
+
+    NO_BONE_AGE = "there is no bone age"
+    SEX = "the sex is not known"
+    CHRONOLOGICAL_AGE = "the chronological age is not known"
+    OUTSIDE_TABLE = "the chronological age is outside the table"
+
+
 DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
 
 

@@ -43,6 +43,7 @@ class Description:
     patient_sex: Sex
     chronological_age_months: float | None
     chronological_age_source: AgeSource | None
+    chronological_age_span_months: float | None
     modality: str | None
 
 
@@ -56,7 +57,7 @@ def describe(header: Dataset, site: str) -> Description:
     site
         Issuer of the patient ID where the object names none.
     """
-    age_months, age_source = chronological_age(header)
+    age_months, age_source, age_span_months = chronological_age(header)
     return Description(
         study_instance_uid=_uid(header, "StudyInstanceUID"),
         series_instance_uid=_uid(header, "SeriesInstanceUID"),
@@ -66,6 +67,7 @@ def describe(header: Dataset, site: str) -> Description:
         patient_sex=patient_sex(header),
         chronological_age_months=age_months,
         chronological_age_source=age_source,
+        chronological_age_span_months=age_span_months,
         modality=modality if (modality := text(header, "Modality").upper()) in terms.MODALITIES else None,
     )
 
@@ -94,20 +96,22 @@ def patient_sex(header: Dataset) -> Sex:
     return _SEXES.get(text(header, "PatientSex").upper(), Sex.MISSING)
 
 
-def chronological_age(header: Dataset) -> tuple[float | None, AgeSource | None]:
-    """Return the patient's age when the radiograph was taken, in months, and what it was computed from.
+def chronological_age(header: Dataset) -> tuple[float, AgeSource, float] | tuple[None, None, None]:
+    """Return the patient's age when the radiograph was taken, in months, what it was computed from, and its span.
 
-    Birth date and image date come first; Patient's Age, in whole units, where they are missing or impossible.
+    Birth date and image date come first; Patient's Age, in whole units, where they are missing or impossible. A child
+    of whom 012Y is stated is less than one year older than that: the span is 12 months. By dates it is 0.
     """
     from_dates = _age_from_dates(header)
     if from_dates is not None:
-        return from_dates, AgeSource.BIRTH_DATE
+        return from_dates, AgeSource.BIRTH_DATE, 0.0
     stated = _AGE.fullmatch(text(header, "PatientAge").upper())
     if stated:
-        months = int(stated[1]) * _AGE_UNIT_MONTHS[stated[2]]
+        unit_months = _AGE_UNIT_MONTHS[stated[2]]
+        months = int(stated[1]) * unit_months
         if months <= MAX_CHRONOLOGICAL_AGE_MONTHS:
-            return months, AgeSource.PATIENT_AGE
-    return None, None
+            return months, AgeSource.PATIENT_AGE, unit_months
+    return None, None, None
 
 
 def _age_from_dates(header: Dataset) -> float | None:

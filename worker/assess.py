@@ -14,6 +14,7 @@ from worker import radiograph as standard
 from worker.active import Active
 from worker.estimate import estimate, interval_of, sex_inputs
 from worker.explain import explain
+from worker.maturity import ChronologicalAge, deviation
 from worker.preprocess import preprocess
 from worker.record import Finding, Timings, record
 from worker.stage import probabilities_of, stage_of
@@ -43,12 +44,16 @@ def assess(claim: Claim, active: Active) -> None:
     predicted = perf_counter()
     fault.point("assess_predicted")
     estimated = estimate(predictions)
+    age = ChronologicalAge.of(
+        row.chronological_age_months, row.chronological_age_source, row.chronological_age_span_months
+    )
     timings = Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000)
     finding = Finding(
         estimated,
         stage_of(estimated),
         explain(predictions.heat_map.mean(axis=0)),
         timings,
+        deviation(estimated, card.calibration, sex, age),
         interval_of(estimated, card.calibration, sex),
         probabilities_of(estimated, card.calibration, sex),
     )

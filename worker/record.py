@@ -15,11 +15,12 @@ from db import fault, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Assessment, Radiograph
-from db.vocabulary import Sex, Stage
+from db.vocabulary import SdsUnknown, Sex, Stage
 from worker.active import Active, model_version_id
 from worker.calibration import AgeInterval
 from worker.estimate import Estimate, StageProbabilities
 from worker.explain import HeatMap
+from worker.maturity import Deviation
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Finding:
     stage: Stage | None
     heat_map: HeatMap
     timings: Timings
+    deviation: Deviation | SdsUnknown
     interval: AgeInterval | None = None
     stage_probabilities: StageProbabilities | None = None
 
@@ -111,6 +113,7 @@ def _found(finding: Finding) -> dict[str, Any]:
         **asdict(finding.timings),
         **_months(finding.estimate),
         **_certainty(finding),
+        **_deviation(finding.deviation),
     }
 
 
@@ -136,6 +139,20 @@ def _certainty(finding: Finding) -> dict[str, Any]:
     return columns
 
 
+def _deviation(found: Deviation | SdsUnknown) -> dict[str, Any]:
+    if isinstance(found, SdsUnknown):
+        return {"sds_unknown_because": found}
+    columns = {
+        "bone_age_sds": found.sds,
+        "bone_age_low_sds": found.low_sds,
+        "bone_age_high_sds": found.high_sds,
+    }
+    if found.probabilities is None:
+        return columns
+    likely = {f"probability_{name}": one for name, one in asdict(found.probabilities).items()}
+    return columns | likely | {"maturity": found.probabilities.maturity}
+
+
 def _facts(radiograph: Radiograph, takes_sex: bool) -> dict[str, Any]:
     """Return what a gender audit asks for beside the estimates."""
     sex = Sex(radiograph.patient_sex)
@@ -145,4 +162,5 @@ def _facts(radiograph: Radiograph, takes_sex: bool) -> dict[str, Any]:
         "sex_source": "PatientSex" if is_sex_used else None,
         "chronological_age_months": radiograph.chronological_age_months,
         "chronological_age_source": radiograph.chronological_age_source,
+        "chronological_age_span_months": radiograph.chronological_age_span_months,
     }

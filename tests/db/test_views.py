@@ -12,6 +12,7 @@ from db.session import transaction
 from db.tables import ReferenceRead
 from db.vocabulary import CalibratedOn, State
 from tests.rows import add_assessment, add_model_version, add_radiograph
+from worker import brush
 from worker.calibration import NOT_ON_RADIOGRAPHS
 
 pytestmark = pytest.mark.usefixtures("carpus_env")
@@ -150,6 +151,44 @@ INTERVAL = {
 }
 
 
+INTERVAL_UNKNOWN: dict[str, Any] = {
+    "bone_age_low_months": None,
+    "bone_age_high_months": None,
+    "interval_calibrated_on": None,
+}
+AGED = {
+    "chronological_age_months": 100.0,
+    "chronological_age_source": "PatientAge",
+    "chronological_age_span_months": 12.0,
+}
+SCORED = (
+    INTERVAL
+    | AGED
+    | {
+        "bone_age_sds": 0.0,
+        "bone_age_low_sds": -2.0,
+        "bone_age_high_sds": 1.0,
+        "probability_delayed": 0.2,
+        "probability_normal": 0.8,
+        "probability_advanced": 0.0,
+        "maturity": "normal",
+    }
+)
+
+
+def test_a_score_is_shown_with_its_source_and_a_bone_age_in_words() -> None:
+    with transaction() as session:
+        model = add_model_version(session)
+        add_assessment(session, add_radiograph(session, "1.1", **ENDED), model, **SCORED)
+        columns = {"bone_age_months": 119.6, "sds_unknown_because": "the sex is not known"}
+        add_assessment(session, add_radiograph(session, "1.2", **ENDED), model, **columns)
+    scored, unknown = _all("result")
+    assert {name: scored[name] for name in SCORED} == SCORED
+    assert scored["sds_source"] == brush.SOURCE
+    assert (scored["bone_age_in_words"], unknown["bone_age_in_words"]) == ("8 years 4 months", "10 years 0 months")
+    assert (unknown["sds_unknown_because"], unknown["sds_source"]) == ("the sex is not known", None)
+
+
 def _probabilities(child: float, adolescent: float, adult: float | None) -> dict[str, float | None]:
     return {
         "stage_probability_child": child,
@@ -180,6 +219,20 @@ def _probabilities(child: float, adolescent: float, adult: float | None) -> dict
         ({"stage": "infant"}, "stage"),
         ({"sex_used": "M"}, "sex_has_source"),
         ({"chronological_age_months": 1.0}, "age_has_source"),
+        ({"chronological_age_span_months": 1.0}, "age_span"),
+        (AGED | {"chronological_age_span_months": -1.0}, "age_span"),
+        (SCORED | {"sds_unknown_because": "the sex is not known"}, "sds_or_reason"),
+        ({"sds_unknown_because": "nobody asked"}, "sds_unknown_because"),
+        (AGED | {"bone_age_sds": 0.0}, "sds"),
+        (INTERVAL | {"bone_age_sds": 0.0}, "sds"),
+        (SCORED | {"bone_age_low_sds": 0.1}, "interval_holds_sds"),
+        (SCORED | {"bone_age_high_sds": None}, "sds_interval_is_whole"),
+        (SCORED | INTERVAL_UNKNOWN, "sds_interval_is_whole"),
+        (SCORED | {"maturity": None}, "maturity_is_whole"),
+        (SCORED | {"maturity": "old"}, "maturity"),
+        (SCORED | {"probability_normal": None}, "maturity_is_whole"),
+        (SCORED | {"probability_normal": 0.9}, "maturity_sums_to_1"),
+        (SCORED | {"probability_delayed": -0.1, "probability_advanced": 0.3}, "probability_delayed"),
     ],
 )
 def test_the_database_refuses_an_impossible_assessment(columns: dict[str, Any], constraint: str) -> None:

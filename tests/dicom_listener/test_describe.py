@@ -29,33 +29,39 @@ DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
 )
 def test_age_is_days_between_birth_and_acquisition(born: str, taken: str, months: float) -> None:
     header = hand_radiograph(PatientBirthDate=born, AcquisitionDate=taken)
-    assert chronological_age(header) == (pytest.approx(months, abs=1e-9), AgeSource.BIRTH_DATE)
+    assert chronological_age(header) == (pytest.approx(months, abs=1e-9), AgeSource.BIRTH_DATE, 0.0)
 
 
 @pytest.mark.parametrize(("position", "keyword"), list(enumerate(DATES)))
 def test_the_most_exact_valid_image_date_counts(position: int, keyword: str) -> None:
     dates = dict.fromkeys(DATES[:position], "20240231") | {keyword: "20200229"}
     header = hand_radiograph(**dates, PatientBirthDate="20120229")
-    assert chronological_age(header) == (96.0, AgeSource.BIRTH_DATE)
+    assert chronological_age(header) == (96.0, AgeSource.BIRTH_DATE, 0.0)
 
 
 @pytest.mark.parametrize("born", ["20240302", "", "unknown", "00000000", "18900101"])
 def test_an_impossible_birth_date_gives_no_age(born: str) -> None:
-    assert chronological_age(hand_radiograph(PatientBirthDate=born)) == (None, None)
+    assert chronological_age(hand_radiograph(PatientBirthDate=born)) == (None, None, None)
 
 
 @pytest.mark.parametrize(
-    ("stated", "months"),
-    [("002Y", 24.0), ("18M", 18.0), ("030D", 30 / 30.4375), ("008W", 56 / 30.4375), ("130Y", 1560.0)],
+    ("stated", "months", "span_months"),
+    [
+        ("002Y", 24.0, 12.0),
+        ("18M", 18.0, 1.0),
+        ("030D", 30 / 30.4375, 1 / 30.4375),
+        ("008W", 56 / 30.4375, 7 / 30.4375),
+        ("130Y", 1560.0, 12.0),
+    ],
 )
-def test_the_stated_age_is_used_where_the_birth_date_is_missing(stated: str, months: float) -> None:
+def test_the_stated_age_is_used_where_the_birth_date_is_missing(stated: str, months: float, span_months: float) -> None:
     header = hand_radiograph(PatientBirthDate=None, PatientAge=stated)
-    assert chronological_age(header) == (pytest.approx(months), AgeSource.PATIENT_AGE)
+    assert chronological_age(header) == (pytest.approx(months), AgeSource.PATIENT_AGE, pytest.approx(span_months))
 
 
 @pytest.mark.parametrize("stated", ["131Y", "2", "Y002", "-02Y", ""])
 def test_a_stated_age_that_is_none_gives_no_age(stated: str) -> None:
-    assert chronological_age(hand_radiograph(PatientBirthDate="", PatientAge=stated)) == (None, None)
+    assert chronological_age(hand_radiograph(PatientBirthDate="", PatientAge=stated)) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ def test_a_radiograph_becomes_a_result_with_all_that_an_audit_needs(way: Way) ->
     assert result["sex_effect_months"] == pytest.approx(
         result["bone_age_if_male_months"] - result["bone_age_if_female_months"]
     )
+    # The standard deviation of girls of 96 months is 10.23.
+    assert result["bone_age_sds"] == pytest.approx((result["bone_age_months"] - 96) / 10.23, abs=0.02)
+    assert result["bone_age_low_sds"] < result["bone_age_sds"] < result["bone_age_high_sds"]
+    assert result["maturity"] in {"delayed", "normal", "advanced", "indeterminate"}
+    assert "unverified" in result["sds_source"]
     assert result["stage"] == "child"
     heat_map = np.array(result["heat_map"])
     assert heat_map.shape == (8, 8)

@@ -10,7 +10,7 @@ from db import states
 from db.session import transaction
 from db.steps import ASSESS
 from db.tables import Assessment
-from db.vocabulary import CalibratedOn, Stage, State
+from db.vocabulary import AgeSource, CalibratedOn, Maturity, SdsUnknown, Stage, State
 from tests.calibrated import calibration
 from tests.conftest import CarpusEnvironment
 from tests.narrow_bundle import card
@@ -47,11 +47,11 @@ class _Engine:
         return Predictions(headline, if_female, if_male, heat_map, embedding)
 
 
-def _assessed(store: Path, made: Card, engine: _Engine, patient_sex: str) -> Assessment:
+def _assessed(store: Path, made: Card, engine: _Engine, patient_sex: str, **facts: object) -> Assessment:
     standard = "standard/00/1.2.3.1.npy"
     sha256 = radiograph.save(np.full((80, 60), 30_000, np.uint16), store / standard, store / "incoming")
     with transaction() as session:
-        columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex}
+        columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex, **facts}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
     assess(claim, Active(Bundle(store, made, "a" * 64), engine, "test"))
@@ -70,6 +70,28 @@ def test_a_calibrated_bone_age_is_stored_with_interval_and_probabilities(carpus_
     assert (row.interval_calibrated_on, row.stage) == (CalibratedOn.DRAWN_HANDS, Stage.CHILD)
     assert _probabilities(row) == (0.625, 0.375, 0.0)
     assert (row.heat_map, row.heat_map_peak_months) == ([[1.0, 0.0], [0.0, 1.0]], 2.0)
+
+
+def test_a_child_whose_age_is_known_has_a_score_and_its_certainty(carpus_env: CarpusEnvironment) -> None:
+    age = {"chronological_age_months": 108.0, "chronological_age_source": AgeSource.BIRTH_DATE}
+    age |= {"chronological_age_span_months": 0.0}
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M", **age)  # normal is 90 to 126 months
+    assert (row.bone_age_low_sds, row.bone_age_sds, row.bone_age_high_sds) == pytest.approx((-5 / 9, 7 / 9, 19 / 9))
+    likely = (row.probability_delayed, row.probability_normal, row.probability_advanced)
+    assert likely == pytest.approx((0, 31 / 40, 9 / 40))
+    assert (row.maturity, row.sds_unknown_because) == (Maturity.INDETERMINATE, None)
+    assert row.chronological_age_span_months == 0
+
+
+@pytest.mark.parametrize(
+    ("patient_sex", "reason"),
+    [("M", SdsUnknown.CHRONOLOGICAL_AGE), ("other", SdsUnknown.NO_BONE_AGE)],
+)
+def test_a_child_of_whom_too_little_is_known_has_the_reason(
+    carpus_env: CarpusEnvironment, patient_sex: str, reason: SdsUnknown
+) -> None:
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), patient_sex)
+    assert (row.sds_unknown_because, row.bone_age_sds, row.maturity) == (reason, None, None)
 
 
 @pytest.mark.parametrize(("made", "patient_sex"), [(card(), "M"), (CALIBRATED, "other")])

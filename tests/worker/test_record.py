@@ -11,7 +11,7 @@ from db.session import transaction
 from db.states import Claim, LapsedClaimError
 from db.steps import ASSESS
 from db.tables import Assessment, Radiograph
-from db.vocabulary import AgeSource, Sex, Stage, State
+from db.vocabulary import AgeSource, SdsUnknown, Sex, Stage, State
 from tests.narrow_bundle import card
 from tests.rows import add_assessment, add_model_version, add_radiograph
 from worker.active import Active, model_version_id
@@ -46,7 +46,7 @@ def _record(claim: Claim, active: Active, headline: float, if_female: float, if_
     months = (np.array([value], np.float32) for value in (headline, if_female, if_male))
     unused = np.zeros((1, 1, 1), np.float32)
     estimated = estimate(Predictions(*months, heat_map=unused, embedding=unused[0]))
-    record(claim, active, Finding(estimated, stage_of(estimated), HEAT_MAP, TIMINGS))
+    record(claim, active, Finding(estimated, stage_of(estimated), HEAT_MAP, TIMINGS, SdsUnknown.SEX))
 
 
 def _claimed(**columns: object) -> Claim:

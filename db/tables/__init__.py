@@ -1,0 +1,17 @@
+"""The tables. What people query are the views beside them (``views/``), what changes a row's state is ``states``."""
+
+from db.tables.assessment import Assessment, ModelVersion, ReferenceRead
+from db.tables.base import MAX_BONE_AGE_MONTHS, MAX_CHRONOLOGICAL_AGE_MONTHS, Base
+from db.tables.commitment import StorageCommitment
+from db.tables.radiograph import Radiograph
+
+__all__ = [
+    "MAX_BONE_AGE_MONTHS",
+    "MAX_CHRONOLOGICAL_AGE_MONTHS",
+    "Assessment",
+    "Base",
+    "ModelVersion",
+    "Radiograph",
+    "ReferenceRead",
+    "StorageCommitment",
+]
