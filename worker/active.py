@@ -8,16 +8,29 @@ from sqlalchemy.orm import Session
 
 from db.tables import ModelVersion
 from worker.bundle import Bundle
+from worker.calibration import Calibration
 from worker.engines import Engine
 
 
 @dataclass(frozen=True)
 class Active:
-    """A bundle that is loaded and can be named in an assessment."""
+    """A bundle that is loaded and can be named in an assessment.
+
+    Attributes
+    ----------
+    views
+        Over how many views of a radiograph `engine` averages.
+    """
 
     bundle: Bundle
     engine: Engine
     engine_name: str
+    views: int = 1
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """That of the card, if its answers come over as many views as those that it was measured on."""
+        return self.bundle.card.calibration if self.views == self.bundle.card.views else None
 
 
 def model_version_id(session: Session, bundle: Bundle) -> int:

@@ -53,8 +53,8 @@ def assess(claim: Claim, active: Active) -> None:
         stage_of(estimated),
         explain(predictions.heat_map.mean(axis=0)),
         timings,
-        deviation(estimated, card.calibration, sex, age),
-        interval_of(estimated, card.calibration, sex),
-        probabilities_of(estimated, card.calibration, sex),
+        deviation(estimated, active.calibration, sex, age),
+        interval_of(estimated, active.calibration, sex),
+        probabilities_of(estimated, active.calibration, sex),
     )
     record(claim, active, finding)

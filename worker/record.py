@@ -80,6 +80,7 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
                 radiograph_id=claim.radiograph.id,
                 model_version_id=model,
                 engine=active.engine_name,
+                views=active.views,
                 superseded_at=superseded_at,
                 **_found(finding),
                 **_facts(claim.radiograph, active.bundle.card.takes_sex),

@@ -35,7 +35,17 @@ class WorkerSettings(Settings):
     worker_stop_seconds: Seconds = Field(
         10, description="for radiographs in hand when a worker is stopped; then they are given back"
     )
+    views: int | None = Field(
+        None, description="turned and mirrored views of a radiograph to average over, 1 or 10; the model card's"
+    )
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")
+
+    @field_validator("views")
+    @classmethod
+    def _known_views(cls, views: int | None) -> int | None:
+        if views not in {None, 1, 10}:
+            raise ValueError("expected 1 or 10")
+        return views
 
     def lease_seconds(self, step: steps.Step) -> float:
         """Return how long a claim holds: longer than the step may take, the end of its process included."""

@@ -110,11 +110,15 @@ class Assessment(Base):
     predict_ms: Mapped[float] = mapped_column(comment="network under both sexes, Grad-CAM inside")
     record_ms: Mapped[float] = mapped_column(comment="of the transaction, up to just before its commit")
     engine: Mapped[str]
+    views: Mapped[int] = mapped_column(
+        server_default=text("1"), comment="of the radiograph, turned and mirrored, that were averaged"
+    )
     assessed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     superseded_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("radiograph_id", "model_version_id"),
+        CheckConstraint("views >= 1", name="views"),
         CheckConstraint("sex_used IN ('M', 'F')", name="sex_used"),
         CheckConstraint("(sex_used IS NULL) = (sex_source IS NULL)", name="sex_has_source"),
         CheckConstraint(

@@ -62,6 +62,7 @@ SELECT
     a.record_ms,
     extract(EPOCH FROM r.ended_at - r.received_at)::double precision * 1000 AS latency_ms,
     a.engine,
+    a.views,
     r.object_path,
     r.standard_path
 FROM assessment AS a

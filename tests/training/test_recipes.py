@@ -45,7 +45,7 @@ def served(made: Bundle, store: Path) -> Assessment:
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": "F"}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
-    assess(claim, Active(made, with_views(tensorflow.load(made), made.card.views), "tensorflow"))
+    assess(claim, Active(made, with_views(tensorflow.load(made), made.card.views), "tensorflow", made.card.views))
     with transaction() as session:
         return session.scalars(select(Assessment)).one()
 

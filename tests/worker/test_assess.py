@@ -47,14 +47,16 @@ class _Engine:
         return Predictions(headline, if_female, if_male, heat_map, embedding)
 
 
-def _assessed(store: Path, made: Card, engine: _Engine, patient_sex: str, **facts: object) -> Assessment:
+def _assessed(
+    store: Path, made: Card, engine: _Engine, patient_sex: str, views: int = 1, **facts: object
+) -> Assessment:
     standard = "standard/00/1.2.3.1.npy"
     sha256 = radiograph.save(np.full((80, 60), 30_000, np.uint16), store / standard, store / "incoming")
     with transaction() as session:
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex, **facts}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
-    assess(claim, Active(Bundle(store, made, "a" * 64), engine, "test"))
+    assess(claim, Active(Bundle(store, made, "a" * 64), engine, "test", views))
     with transaction() as session:
         return session.scalars(select(Assessment)).one()
 
@@ -92,6 +94,12 @@ def test_a_child_of_whom_too_little_is_known_has_the_reason(
 ) -> None:
     row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), patient_sex)
     assert (row.sds_unknown_because, row.bone_age_sds, row.maturity) == (reason, None, None)
+
+
+def test_over_other_views_than_the_cards_there_is_an_answer_and_no_interval(carpus_env: CarpusEnvironment) -> None:
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M", views=10)
+    assert (row.bone_age_months, row.bone_age_low_months, row.stage_probability_child) == (115.0, None, None)
+    assert row.views == 10
 
 
 @pytest.mark.parametrize(("made", "patient_sex"), [(card(), "M"), (CALIBRATED, "other")])

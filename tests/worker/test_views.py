@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from worker.engines import Predictions
+from db.errors import SettingsError
+from worker import settings
+from worker.engines import Predictions, chosen, tensorflow
 from worker.views import with_views
 
 NAN = np.float32("nan")
@@ -49,3 +51,24 @@ def test_ten_views_are_averaged_and_their_heat_maps_turned_back() -> None:
     assert found.embedding.shape == (2, 2)
     assert found.stage_probabilities is None
     assert [np.unravel_index(one.argmax(), one.shape) for one in found.heat_map] == [(16, 24), (16, 16)]
+
+
+@pytest.mark.parametrize(("told", "views"), [(None, 1), ("10", 10)])
+def test_the_setting_replaces_the_number_of_the_card(
+    told: str | None, views: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Brightest()
+    monkeypatch.setattr(tensorflow, "load", lambda *_, **__: engine)
+    if told is not None:
+        monkeypatch.setenv("CARPUS_VIEWS", told)
+    settings.worker.cache_clear()
+    active = chosen.active.__wrapped__()
+    settings.worker.cache_clear()
+    assert (active.views, active.engine is engine) == (views, views == 1)
+    assert (active.calibration is None) == (views == 10)
+
+
+def test_another_number_of_views_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_VIEWS", "5")
+    with pytest.raises(SettingsError, match=r"CARPUS_VIEWS.*expected 1 or 10"):
+        settings.worker.__wrapped__()

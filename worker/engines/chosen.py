@@ -24,7 +24,8 @@ def active() -> Active:
 
     chosen = settings.worker()
     loaded = bundles.load(chosen.bundle)
-    engine = with_views(tensorflow.load(loaded, cpu_threads=chosen.engine_threads), loaded.card.views)
+    views = chosen.views or loaded.card.views
+    engine = with_views(tensorflow.load(loaded, cpu_threads=chosen.engine_threads), views)
     engine.warm_up()
-    logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest)
-    return Active(loaded, engine, "tensorflow")
+    logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest, views=views)
+    return Active(loaded, engine, "tensorflow", views)

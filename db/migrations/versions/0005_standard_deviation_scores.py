@@ -1,4 +1,4 @@
-"""How a bone age lies beside the child's age, and how exactly that age is known.
+"""How a bone age lies beside the child's age, how exactly that age is known, and how many views were asked about.
 
 Revision 0005, after 0004.
 
@@ -62,6 +62,11 @@ _CONSTRAINTS = {
 
 def upgrade() -> None:
     """Go to this revision."""
+    averaged = "of the radiograph, turned and mirrored, that were averaged"
+    op.add_column(
+        "assessment", sa.Column("views", sa.Integer(), server_default=sa.text("1"), nullable=False, comment=averaged)
+    )
+    op.create_check_constraint(op.f("ck_assessment_views"), "assessment", "views >= 1")
     for table in ("radiograph", "assessment"):
         op.add_column(table, sa.Column(_SPAN[0], sa.Double(), nullable=True, comment=_SPAN[1]))
         op.create_check_constraint(op.f(f"ck_{table}_age_span"), table, _SPAN_CONDITION)
@@ -74,7 +79,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to the revision before, which knows no scores; assessing anew gives them again.
 
-    Which unit a stated age had is lost: the header still says it.
+    Which unit a stated age had is lost, the header still says it; how many views there were is lost.
     """
     for name in reversed(_CONSTRAINTS):
         op.drop_constraint(op.f(f"ck_assessment_{name}"), "assessment")
@@ -83,3 +88,5 @@ def downgrade() -> None:
     for table in ("assessment", "radiograph"):
         op.drop_constraint(op.f(f"ck_{table}_age_span"), table)
         op.drop_column(table, _SPAN[0])
+    op.drop_constraint(op.f("ck_assessment_views"), "assessment")
+    op.drop_column("assessment", "views")
