@@ -106,17 +106,34 @@ def hand_box(radiograph: npt.NDArray[np.uint16]) -> Box:
     ----------
     Otsu, A threshold selection method from gray-level histograms, 1979, doi:10.1109/TSMC.1979.4310076.
     """
+    mask = hand_mask(radiograph)
+    if mask is None:
+        return whole(radiograph.shape)
+    left, top, width, height = cv2.boundingRect(mask)
+    down, across = radiograph.shape[0] / mask.shape[0], radiograph.shape[1] / mask.shape[1]
+    return with_margin(radiograph.shape, (top * down, left * across, (top + height) * down, (left + width) * across))
+
+
+def hand_mask(radiograph: npt.NDArray[np.uint16]) -> Mask | None:
+    """Find what is the hand by its brightness, as `hand_box` does.
+
+    Parameters
+    ----------
+    radiograph
+        (rows, columns) uint16, bone bright. Not changed.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (rows, columns) uint8, 1 in the hand and 0 outside, the long side 256 px or as the radiograph's if that is
+        less; None where nothing looks like a hand, or it fills the picture.
+    """
     factor = min(1.0, _LONG_SIDE_PIXELS / max(radiograph.shape))
     rows, columns = (max(1, round(side * factor)) for side in radiograph.shape)
     small = cv2.resize(radiograph.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.GaussianBlur(small, (0, 0), _BLUR_PIXELS), np.float32)
     everywhere = np.ones(grey.shape, np.uint8)
-    mask = _hand(grey, _without_bars(_bright(grey, everywhere, _WHITE)))
-    if mask is None:
-        return whole(radiograph.shape)
-    left, top, width, height = cv2.boundingRect(mask)
-    down, across = radiograph.shape[0] / rows, radiograph.shape[1] / columns
-    return with_margin(radiograph.shape, (top * down, left * across, (top + height) * down, (left + width) * across))
+    return _hand(grey, _without_bars(_bright(grey, everywhere, _WHITE)))
 
 
 def _hand(grey: npt.NDArray[np.float32], field: Mask, fields: int = _FIELDS) -> Mask | None:
