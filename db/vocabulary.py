@@ -69,6 +69,15 @@ class SdsUnknown(StrEnum):
     OUTSIDE_TABLE = "the chronological age is outside the table"
 
 
+class ReviewReason(StrEnum):
+    """Why a person must look at a radiograph before its estimate is used."""
+
+    NOVEL = "unlike the radiographs that the model knows"
+    NO_CONTRAST = "hardly any contrast"
+    OVEREXPOSED = "overexposed"
+    CUT_OFF = "the hand is cut off"
+
+
 DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
 
 

@@ -8,6 +8,7 @@ from training.commands.calibrate import calibrate
 from training.commands.compare import compare
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
+from training.commands.novelty import novelty
 from training.commands.phantom import phantom
 from training.commands.survey import survey
 
@@ -16,7 +17,7 @@ app = typer.Typer(
 )
 errors = Console(stderr=True)
 
-for command in (fit, evaluate, calibrate, compare, survey, phantom):
+for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom):
     app.command()(command)
 
 

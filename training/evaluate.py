@@ -50,7 +50,7 @@ def ask(
     """
     found, milliseconds = [], []
     count = math.ceil(len(images) / BATCH_SIZE)
-    for image, sex in track(_batches(images, cases), f"asking {name}", count, disable=not is_shown):
+    for image, sex in track(batches(images, cases), f"asking {name}", count, disable=not is_shown):
         start = time.perf_counter()
         found.append(engine.predict(image, sex))
         milliseconds.append(1000 * (time.perf_counter() - start) / len(sex))
@@ -61,7 +61,8 @@ def ask(
     return _beside(name, cases, months, stages), float(np.median(milliseconds))
 
 
-def _batches(images: npt.NDArray[np.uint8], cases: Sequence[Case]) -> Iterator[tuple[Float32, Float32]]:
+def batches(images: npt.NDArray[np.uint8], cases: Sequence[Case]) -> Iterator[tuple[Float32, Float32]]:
+    """Yield network input (n, rows, columns, 1) and sex (n,), 32 radiographs at a time."""
     sex = np.array([encode_sex(case.sex) for case in cases], np.float32)
     for start in range(0, len(images), BATCH_SIZE):
         yield network_input(images[start : start + BATCH_SIZE]), sex[start : start + BATCH_SIZE]

@@ -163,7 +163,7 @@ def export(network: keras.Model, card: Card, folder: Path, extra: Sequence[Path]
     return load(folder)
 
 
-def publish(made: Bundle, card: Card, folder: Path) -> Bundle:
+def publish(made: Bundle, card: Card, folder: Path, extra: Sequence[Path] = ()) -> Bundle:
     """Copy a bundle with another card, whole or not at all; one that was there before is replaced.
 
     Parameters
@@ -174,6 +174,8 @@ def publish(made: Bundle, card: Card, folder: Path) -> Bundle:
         What to say of it; the files are filled in here.
     folder
         Where the copy shall lie.
+    extra
+        Files to go with it, in the place of others of their names.
 
     Returns
     -------
@@ -182,6 +184,8 @@ def publish(made: Bundle, card: Card, folder: Path) -> Bundle:
     """
     with _replacing(folder) as fresh:
         shutil.copytree(made.folder, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD))
+        for file in extra:
+            shutil.copy(file, fresh / file.name)
         _write_card(card, fresh)
     return load(folder)
 

@@ -10,6 +10,7 @@ from db.tables import ModelVersion
 from worker.bundle import Bundle
 from worker.calibration import Calibration
 from worker.engines import Engine
+from worker.novelty import NoveltyCheck, UsualEmbeddings
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,32 @@ class Active:
     ----------
     views
         Over how many views of a radiograph `engine` averages.
+    novelty
+        The check that the bundle carries, if it does.
     """
 
     bundle: Bundle
     engine: Engine
     engine_name: str
     views: int = 1
+    novelty: NoveltyCheck | None = None
 
     @property
     def calibration(self) -> Calibration | None:
         """That of the card, if its answers come over as many views as those that it was measured on."""
         return self.bundle.card.calibration if self.views == self.bundle.card.views else None
+
+
+def novelty_check(bundle: Bundle) -> NoveltyCheck | None:
+    """Return the check that a bundle carries, read from its folder; None where it has none.
+
+    Raises
+    ------
+    BundleError
+        When its file is not what it should be.
+    """
+    facts = bundle.card.novelty
+    return None if facts is None else NoveltyCheck(UsualEmbeddings.load(bundle.folder), facts.threshold)
 
 
 def model_version_id(session: Session, bundle: Bundle) -> int:

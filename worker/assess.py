@@ -17,6 +17,7 @@ from worker.explain import explain
 from worker.maturity import ChronologicalAge, deviation
 from worker.preprocess import preprocess
 from worker.record import Finding, Timings, record
+from worker.review import review_reasons
 from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
@@ -47,6 +48,7 @@ def assess(claim: Claim, active: Active) -> None:
     age = ChronologicalAge.of(
         row.chronological_age_months, row.chronological_age_source, row.chronological_age_span_months
     )
+    novelty = active.novelty.ratio(predictions.embedding) if active.novelty else None
     timings = Timings(preprocess_ms=(preprocessed - started) * 1000, predict_ms=(predicted - preprocessed) * 1000)
     finding = Finding(
         estimated,
@@ -56,5 +58,7 @@ def assess(claim: Claim, active: Active) -> None:
         deviation(estimated, active.calibration, sex, age),
         interval_of(estimated, active.calibration, sex),
         probabilities_of(estimated, active.calibration, sex),
+        novelty,
+        review_reasons(pixels, novelty),
     )
     record(claim, active, finding)

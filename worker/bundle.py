@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from db.errors import BundleError, PermanentError
 from worker import palm
 from worker.calibration import Calibration
+from worker.novelty import NoveltyFacts
 from worker.preprocess import Preprocessing
 
 CARD = "card.json"
@@ -113,6 +114,9 @@ class Card(_CardPart):
         Whether the network estimates a bone age, or only the stage.
     calibration
         Constants of the intervals and the stage probabilities; null where nothing has been measured.
+    novelty
+        Of the check of what is unlike the training data, whose constants are in ``novelty.npz``; null where there is
+        none.
     views
         Over how many turned and mirrored views of a radiograph the bundle's answers are averaged, see `worker.views`.
     files
@@ -136,6 +140,7 @@ class Card(_CardPart):
     metrics: Metrics
     calibration: Calibration | None = None
     views: Literal[1, 10] = 1
+    novelty: NoveltyFacts | None = None
     intended_use: str
     limitations: str
     library_versions: dict[str, str]

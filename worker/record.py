@@ -15,7 +15,7 @@ from db import fault, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Assessment, Radiograph
-from db.vocabulary import SdsUnknown, Sex, Stage
+from db.vocabulary import ReviewReason, SdsUnknown, Sex, Stage
 from worker.active import Active, model_version_id
 from worker.calibration import AgeInterval
 from worker.estimate import Estimate, StageProbabilities
@@ -42,6 +42,8 @@ class Finding:
     deviation: Deviation | SdsUnknown
     interval: AgeInterval | None = None
     stage_probabilities: StageProbabilities | None = None
+    novelty: float | None = None
+    review_reasons: tuple[ReviewReason, ...] = ()
 
 
 def record(claim: Claim, active: Active, finding: Finding) -> None:
@@ -109,6 +111,8 @@ def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
 def _found(finding: Finding) -> dict[str, Any]:
     return {
         "stage": finding.stage,
+        "novelty": finding.novelty,
+        "review_reasons": list(finding.review_reasons),
         "heat_map": finding.heat_map.grid.tolist(),
         "heat_map_peak_months": finding.heat_map.peak_months,
         **asdict(finding.timings),

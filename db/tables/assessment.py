@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Text,
     UniqueConstraint,
     func,
     text,
@@ -28,8 +29,9 @@ from db.tables.base import (
     between,
     one_of,
 )
-from db.vocabulary import AgeSource, CalibratedOn, Maturity, SdsUnknown, Stage
+from db.vocabulary import AgeSource, CalibratedOn, Maturity, ReviewReason, SdsUnknown, Stage
 
+_REVIEW_REASONS = ", ".join(f"'{reason}'" for reason in ReviewReason)
 _NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
 _STAGE_PROBABILITIES = tuple(f"stage_probability_{stage}" for stage in Stage)
 _MATURITY_PROBABILITIES = ("probability_delayed", "probability_normal", "probability_advanced")
@@ -99,6 +101,12 @@ class Assessment(Base):
     stage_probability_child: Mapped[float | None] = mapped_column(comment="NULL where nothing tells it")
     stage_probability_adolescent: Mapped[float | None]
     stage_probability_adult: Mapped[float | None]
+    novelty: Mapped[float | None] = mapped_column(
+        comment="distance from what the model learned from, over its card's threshold; NULL where that has none"
+    )
+    review_reasons: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), comment="why a person must look before the estimate is used"
+    )
     heat_map: Mapped[list[list[float]]] = mapped_column(
         ARRAY(REAL, dimensions=2), comment="Grad-CAM over the network's input, (rows, columns), 0 to 1"
     )
@@ -168,6 +176,13 @@ class Assessment(Base):
         Index(None, "model_version_id"),
         Index(None, "assessed_at"),
         Index("uq_assessment_current", "radiograph_id", unique=True, postgresql_where=text("superseded_at IS NULL")),
+        CheckConstraint("novelty >= 0", name="novelty"),
+        CheckConstraint(f"review_reasons <@ ARRAY[{_REVIEW_REASONS}]", name="review_reasons"),
+        Index(
+            "ix_assessment_to_review",
+            "radiograph_id",
+            postgresql_where=text("review_reasons <> '{}' AND superseded_at IS NULL"),
+        ),
         Index(
             "ix_assessment_without_headline",
             "radiograph_id",

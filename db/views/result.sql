@@ -34,6 +34,9 @@ SELECT
         WHEN a.bone_age_sds IS NOT NULL
             THEN 'Brush Foundation standard deviations; one source, unverified against the atlas'
     END AS sds_source,
+    a.review_reasons <> '{}' AS needs_review,
+    a.review_reasons,
+    a.novelty,
     a.stage,
     a.stage_probability_child,
     a.stage_probability_adolescent,

@@ -1,4 +1,5 @@
 -- What has no answer yet, and why: what is on its way, and what waits for a person.
+-- An estimate that must be reviewed stands in `result` too, with needs_review.
 -- A network that answers stages has no bone age to give; its answer lacks only where the sexes' stages disagree.
 SELECT
     r.id AS radiograph_id,
@@ -29,10 +30,17 @@ SELECT
     r.patient_id_issuer,
     r.patient_id,
     r.state,
-    'PatientSex (0010,0040) is ' || r.patient_sex || CASE
-        WHEN a.bone_age_if_female_months IS NULL THEN ': the stage is another under either sex'
-        ELSE ': estimates under both sexes, no headline'
-    END,
+    concat_ws(
+        '; ',
+        CASE
+            WHEN a.bone_age_months IS NOT NULL THEN NULL
+            WHEN a.bone_age_if_female_months IS NOT NULL
+                THEN 'PatientSex (0010,0040) is ' || r.patient_sex || ': estimates under both sexes, no headline'
+            WHEN a.stage IS NULL
+                THEN 'PatientSex (0010,0040) is ' || r.patient_sex || ': the stage is another under either sex'
+        END,
+        NULLIF(array_to_string(a.review_reasons, '; '), '')
+    ),
     TRUE,
     r.attempts,
     r.received_at,
@@ -44,7 +52,9 @@ FROM assessment AS a
 INNER JOIN radiograph AS r ON a.radiograph_id = r.id
 WHERE
     a.superseded_at IS NULL
-    AND a.bone_age_months IS NULL
-    AND (a.bone_age_if_female_months IS NOT NULL OR a.stage IS NULL)
+    AND (
+        a.review_reasons <> '{}'
+        OR (a.bone_age_months IS NULL AND (a.bone_age_if_female_months IS NOT NULL OR a.stage IS NULL))
+    )
     AND r.superseded_at IS NULL
     AND r.state = 'COMPLETED'

@@ -5,7 +5,7 @@ from functools import cache
 from db import log
 from worker import bundle as bundles
 from worker import settings
-from worker.active import Active
+from worker.active import Active, novelty_check
 from worker.views import with_views
 
 logger = log.get(__name__)
@@ -24,8 +24,9 @@ def active() -> Active:
 
     chosen = settings.worker()
     loaded = bundles.load(chosen.bundle)
+    check = novelty_check(loaded)
     views = chosen.views or loaded.card.views
     engine = with_views(tensorflow.load(loaded, cpu_threads=chosen.engine_threads), views)
     engine.warm_up()
     logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest, views=views)
-    return Active(loaded, engine, "tensorflow", views)
+    return Active(loaded, engine, "tensorflow", views, check)

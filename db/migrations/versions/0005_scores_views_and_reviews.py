@@ -1,4 +1,4 @@
-"""How a bone age lies beside the child's age, how exactly that age is known, and how many views were asked about.
+"""How a bone age lies beside the child's age, how many views were asked about, and why a person must look.
 
 Revision 0005, after 0004.
 
@@ -24,6 +24,10 @@ _SPAN_CONDITION = (
     " OR chronological_age_span_months IS NULL"
 )
 _COLUMNS = {
+    "novelty": (
+        sa.Double(),
+        "distance from what the model learned from, over its card's threshold; NULL where that has none",
+    ),
     "bone_age_sds": (sa.Double(), "Brush standard deviations that the bone age is ahead of the chronological age"),
     "bone_age_low_sds": (
         sa.Double(),
@@ -37,6 +41,11 @@ _COLUMNS = {
     "maturity": (sa.Text(), "the likeliest; indeterminate where that is under 80%"),
 }
 _CONSTRAINTS = {
+    "novelty": "novelty >= 0",
+    "review_reasons": (
+        "review_reasons <@ ARRAY['unlike the radiographs that the model knows', 'hardly any contrast', 'overexposed',"
+        " 'the hand is cut off']"
+    ),
     "maturity": "maturity IN ('delayed', 'normal', 'advanced', 'indeterminate')",
     "sds_unknown_because": (
         "sds_unknown_because IN ('there is no bone age', 'the sex is not known', 'the chronological age is not known',"
@@ -60,6 +69,15 @@ _CONSTRAINTS = {
 }
 
 
+_REVIEW_REASONS: sa.Column[list[str]] = sa.Column(
+    "review_reasons",
+    sa.ARRAY(sa.Text()),
+    server_default=sa.text("'{}'"),
+    nullable=False,
+    comment="why a person must look before the estimate is used",
+)
+
+
 def upgrade() -> None:
     """Go to this revision."""
     averaged = "of the radiograph, turned and mirrored, that were averaged"
@@ -67,6 +85,13 @@ def upgrade() -> None:
         "assessment", sa.Column("views", sa.Integer(), server_default=sa.text("1"), nullable=False, comment=averaged)
     )
     op.create_check_constraint(op.f("ck_assessment_views"), "assessment", "views >= 1")
+    op.add_column("assessment", _REVIEW_REASONS)
+    op.create_index(
+        op.f("ix_assessment_to_review"),
+        "assessment",
+        ["radiograph_id"],
+        postgresql_where=sa.text("review_reasons <> '{}' AND superseded_at IS NULL"),
+    )
     for table in ("radiograph", "assessment"):
         op.add_column(table, sa.Column(_SPAN[0], sa.Double(), nullable=True, comment=_SPAN[1]))
         op.create_check_constraint(op.f(f"ck_{table}_age_span"), table, _SPAN_CONDITION)
@@ -88,5 +113,7 @@ def downgrade() -> None:
     for table in ("assessment", "radiograph"):
         op.drop_constraint(op.f(f"ck_{table}_age_span"), table)
         op.drop_column(table, _SPAN[0])
+    op.drop_index(op.f("ix_assessment_to_review"), table_name="assessment")
+    op.drop_column("assessment", "review_reasons")
     op.drop_constraint(op.f("ck_assessment_views"), "assessment")
     op.drop_column("assessment", "views")

@@ -1,0 +1,38 @@
+"""Why a person must look, on drawn hands and on what is none."""
+
+import numpy as np
+import pytest
+
+from db.vocabulary import ReviewReason, Sex
+from training.phantom import draw
+from worker.review import review_reasons
+
+HANDS = [draw(months, sex, seed, rows=288).image for months, sex, seed in ((40, Sex.FEMALE, 1), (150, Sex.MALE, 2))]
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_a_whole_hand_needs_nobody(hand: np.ndarray) -> None:
+    before = hand.copy()
+    assert review_reasons(hand, 1.0) == review_reasons(hand, None) == ()
+    assert np.array_equal(hand, before)
+
+
+@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("turn", range(4))
+def test_half_a_hand_is_cut_off_however_it_is_turned(hand: np.ndarray, turn: int) -> None:
+    half = np.rot90(hand[: hand.shape[0] // 2], turn)
+    assert review_reasons(half, None) == (ReviewReason.CUT_OFF,)
+
+
+def test_what_is_far_from_the_usual_is_novel() -> None:
+    assert review_reasons(HANDS[0], 1.01) == (ReviewReason.NOVEL,)
+
+
+@pytest.mark.parametrize("grey", [0, 30_000])
+def test_an_empty_picture_has_no_contrast(grey: int) -> None:
+    assert review_reasons(np.full((40, 30), grey, np.uint16), None) == (ReviewReason.NO_CONTRAST,)
+
+
+def test_a_hand_as_bright_as_can_be_is_overexposed() -> None:
+    burned = np.minimum(HANDS[0].astype(np.uint32) * 4, 65_535).astype(np.uint16)
+    assert review_reasons(burned, None) == (ReviewReason.OVEREXPOSED,)

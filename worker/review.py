@@ -1,0 +1,65 @@
+"""Whether a person must look before a radiograph's estimate is used, and why.
+
+Before it: ``worker.assess`` has the standard radiograph and its novelty. After it: ``worker.record``; the estimate is
+stored whatever is found. None of the bounds was chosen by radiographs of patients. Colours cannot be burned in: reading
+refuses them.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from db.vocabulary import ReviewReason
+from worker.crop import hand_mask
+
+_FULL_SCALE: Final = 65_535
+_LEAST_CONTRAST: Final = 0.02  # of the full scale, between the 1st and the 99th percentile
+_MOST_SATURATED: Final = 0.25  # of the hand at the greatest grey value
+# Of the hand's width, along a border. The forearm of no drawn hand is wider than 0.57, and of drawn hands cut in half
+# the narrowest cut that is seen is 0.72.
+_WIDEST_FOREARM: Final = 0.65
+_BORDER_PIXELS: Final = 3  # of the mask, whose rim is smoothed
+
+
+def review_reasons(radiograph: npt.NDArray[np.uint16], novelty: float | None) -> tuple[ReviewReason, ...]:
+    """Return why a person must look at a radiograph; nothing where none need.
+
+    Parameters
+    ----------
+    radiograph
+        The standard one, (rows, columns) uint16, bone bright. Not changed.
+    novelty
+        Its score over the model's threshold; None where the model has none.
+    """
+    mask = hand_mask(radiograph)
+    found = {
+        ReviewReason.NOVEL: novelty is not None and novelty > 1,
+        ReviewReason.NO_CONTRAST: _contrast(radiograph) < _LEAST_CONTRAST,
+        ReviewReason.OVEREXPOSED: _saturated(radiograph, mask) > _MOST_SATURATED,
+        ReviewReason.CUT_OFF: mask is not None and _widest_at_border(mask) > _WIDEST_FOREARM,
+    }
+    return tuple(reason for reason, is_so in found.items() if is_so)
+
+
+def _contrast(radiograph: npt.NDArray[np.uint16]) -> float:
+    dark, bright = np.percentile(radiograph, (1, 99))
+    return float(bright - dark) / _FULL_SCALE
+
+
+def _saturated(radiograph: npt.NDArray[np.uint16], mask: npt.NDArray[np.uint8] | None) -> float:
+    """Return the fraction of the hand, or of all where none is found, that is as bright as can be."""
+    if mask is None:
+        return float((radiograph == _FULL_SCALE).mean())
+    rows = np.arange(mask.shape[0]) * radiograph.shape[0] // mask.shape[0]
+    columns = np.arange(mask.shape[1]) * radiograph.shape[1] // mask.shape[1]
+    return float((radiograph[np.ix_(rows, columns)][mask == 1] == _FULL_SCALE).mean())
+
+
+def _widest_at_border(mask: npt.NDArray[np.uint8]) -> float:
+    """Return how much of the hand's width lies along a border: of the border with most of it."""
+    fractions = []
+    for turn in range(4):
+        seen = np.rot90(mask, turn)
+        fractions.append(float(seen[:_BORDER_PIXELS].any(axis=0).sum() / seen.sum(axis=1).max()))
+    return max(fractions)
