@@ -13,9 +13,11 @@ from worker.preprocess import Preprocessing
 
 ACROSS = 4
 TILE_ROWS, TILE_COLUMNS = 320, 512
-CAPTION_ROWS = 46  # two lines
+CAPTION_ROWS = 66  # three lines
 _MARGIN = 6
+_REVIEW_LINE = 2
 _FONT, _FONT_SCALE, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.45, (235, 235, 235)
+_AMBER = (255, 176, 0)  # seen as well by the colour blind
 
 
 def write(followed: Sequence[Followed], store: Path, bundle: Path, path: Path) -> int:
@@ -60,18 +62,23 @@ def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = (TILE_ROWS - small.shape[0]) // 2, (TILE_COLUMNS // 2 - small.shape[1]) // 2
         tile_half[top : top + small.shape[0], left : left + small.shape[1]] = small
-    for baseline, line in zip((CAPTION_ROWS - 30, CAPTION_ROWS - 10), _caption(one), strict=True):
-        cv2.putText(tile, line, (_MARGIN, TILE_ROWS + baseline), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA)
+    for number, line in enumerate(_caption(one)):
+        place, colour = (_MARGIN, TILE_ROWS + 16 + 20 * number), _AMBER if number == _REVIEW_LINE else _WHITE
+        cv2.putText(tile, line, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
     return tile
 
 
-def _caption(one: Followed) -> tuple[str, str]:
-    """Return two lines of ASCII, for OpenCV's font has no more; the second is empty where there is no interval."""
+def _caption(one: Followed) -> tuple[str, str, str]:
+    """Return three lines of ASCII, for OpenCV's font has no more.
+
+    The second is empty where there is no interval, the third where nobody must look first.
+    """
     words = [Path(one.name).name, str(one.columns["patient_sex"]), _months(one.columns["bone_age_months"])]
     if one.columns["reference_bone_age_months"] is not None:
         words.append(f"(reference {_months(one.columns['reference_bone_age_months'])})")
     interval = "90% interval {} to {} months".format(*one.interval_months) if one.interval_months else ""
-    return _ascii(" ".join(words)), _ascii(", ".join(filter(None, [interval, one.interval_caveat])))
+    review = f"needs review: {', '.join(one.review_reasons)}" if one.review_reasons else ""
+    return _ascii(" ".join(words)), _ascii(", ".join(filter(None, [interval, one.interval_caveat]))), _ascii(review)
 
 
 def _ascii(line: str) -> str:

@@ -61,9 +61,13 @@ def _row(one: Followed) -> list[Text]:
 
 
 def reasons(followed: Sequence[Followed]) -> list[str]:
-    """Say of each radiograph without a result why it has none."""
+    """Say of each radiograph without a result why it has none, and of others why a person must look first."""
     return [
-        f"{one.name}: {one.columns['state']}: {one.columns['state_reason']}" for one in followed if not one.is_completed
+        f"{one.name}: needs review: {', '.join(one.review_reasons)}"
+        if one.is_completed
+        else f"{one.name}: {one.columns['state']}: {one.columns['state_reason']}"
+        for one in followed
+        if one.review_reasons or not one.is_completed
     ]
 
 

@@ -43,6 +43,11 @@ class Followed:
         return None if low is None else (floor(low), ceil(high))
 
     @property
+    def review_reasons(self) -> Sequence[str]:
+        """Why a person must look before its estimate is used; nothing where none need, or it has no result."""
+        return self.columns.get("review_reasons") or ()
+
+    @property
     def interval_caveat(self) -> str | None:
         """What must be said beside its interval, if anything."""
         caveat: str | None = self.columns["interval_caveat"]

@@ -69,6 +69,8 @@ def test_the_table_has_a_row_for_each_and_says_what_has_no_result() -> None:
     ]
     assert "below a bone age: its 90% interval, not calibrated on radiographs" in console.file.getvalue()
     assert findings.reasons([completed("a.png", 90), REJECTED]) == ["b.dcm: REJECTED: no pixels"]
+    reviewed = completed("c.png", 90, review_reasons=["overexposed", "the hand is cut off"])
+    assert findings.reasons([reviewed]) == ["c.png: needs review: overexposed, the hand is cut off"]
     assert findings.models([completed("a.png", 90), REJECTED]) == ["Model starter 1.0.0: Demonstration."]
 
 
