@@ -78,6 +78,12 @@ class ReviewReason(StrEnum):
     CUT_OFF = "the hand is cut off"
 
 
+class Note(StrEnum):
+    """What was done to a radiograph before its assessment that its reader must know."""
+
+    INVERTED = "came as a negative, and was inverted"
+
+
 DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
 
 

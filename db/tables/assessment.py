@@ -29,9 +29,10 @@ from db.tables.base import (
     between,
     one_of,
 )
-from db.vocabulary import AgeSource, CalibratedOn, Maturity, ReviewReason, SdsUnknown, Stage
+from db.vocabulary import AgeSource, CalibratedOn, Maturity, Note, ReviewReason, SdsUnknown, Stage
 
 _REVIEW_REASONS = ", ".join(f"'{reason}'" for reason in ReviewReason)
+_NOTES = ", ".join(f"'{note}'" for note in Note)
 _NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
 _STAGE_PROBABILITIES = tuple(f"stage_probability_{stage}" for stage in Stage)
 _MATURITY_PROBABILITIES = ("probability_delayed", "probability_normal", "probability_advanced")
@@ -107,6 +108,9 @@ class Assessment(Base):
     review_reasons: Mapped[list[str]] = mapped_column(
         ARRAY(Text), server_default=text("'{}'"), comment="why a person must look before the estimate is used"
     )
+    notes: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), comment="what was done to the radiograph before"
+    )
     heat_map: Mapped[list[list[float]]] = mapped_column(
         ARRAY(REAL, dimensions=2), comment="Grad-CAM over the network's input, (rows, columns), 0 to 1"
     )
@@ -178,6 +182,7 @@ class Assessment(Base):
         Index("uq_assessment_current", "radiograph_id", unique=True, postgresql_where=text("superseded_at IS NULL")),
         CheckConstraint("novelty >= 0", name="novelty"),
         CheckConstraint(f"review_reasons <@ ARRAY[{_REVIEW_REASONS}]", name="review_reasons"),
+        CheckConstraint(f"notes <@ ARRAY[{_NOTES}]", name="notes"),
         Index(
             "ix_assessment_to_review",
             "radiograph_id",

@@ -37,6 +37,7 @@ SELECT
     a.review_reasons <> '{}' AS needs_review,
     a.review_reasons,
     a.novelty,
+    a.notes,
     a.stage,
     a.stage_probability_child,
     a.stage_probability_adolescent,

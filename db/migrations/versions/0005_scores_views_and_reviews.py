@@ -42,6 +42,7 @@ _COLUMNS = {
 }
 _CONSTRAINTS = {
     "novelty": "novelty >= 0",
+    "notes": "notes <@ ARRAY['came as a negative, and was inverted']",
     "review_reasons": (
         "review_reasons <@ ARRAY['unlike the radiographs that the model knows', 'hardly any contrast', 'overexposed',"
         " 'the hand is cut off']"
@@ -69,13 +70,10 @@ _CONSTRAINTS = {
 }
 
 
-_REVIEW_REASONS: sa.Column[list[str]] = sa.Column(
-    "review_reasons",
-    sa.ARRAY(sa.Text()),
-    server_default=sa.text("'{}'"),
-    nullable=False,
-    comment="why a person must look before the estimate is used",
-)
+_LISTS = {
+    "review_reasons": "why a person must look before the estimate is used",
+    "notes": "what was done to the radiograph before",
+}
 
 
 def upgrade() -> None:
@@ -85,7 +83,9 @@ def upgrade() -> None:
         "assessment", sa.Column("views", sa.Integer(), server_default=sa.text("1"), nullable=False, comment=averaged)
     )
     op.create_check_constraint(op.f("ck_assessment_views"), "assessment", "views >= 1")
-    op.add_column("assessment", _REVIEW_REASONS)
+    for name, meaning in _LISTS.items():
+        texts, empty = sa.ARRAY(sa.Text()), sa.text("'{}'")
+        op.add_column("assessment", sa.Column(name, texts, server_default=empty, nullable=False, comment=meaning))
     op.create_index(
         op.f("ix_assessment_to_review"),
         "assessment",
@@ -114,6 +114,7 @@ def downgrade() -> None:
         op.drop_constraint(op.f(f"ck_{table}_age_span"), table)
         op.drop_column(table, _SPAN[0])
     op.drop_index(op.f("ix_assessment_to_review"), table_name="assessment")
-    op.drop_column("assessment", "review_reasons")
+    for name in reversed(_LISTS):
+        op.drop_column("assessment", name)
     op.drop_constraint(op.f("ck_assessment_views"), "assessment")
     op.drop_column("assessment", "views")

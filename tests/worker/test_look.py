@@ -1,0 +1,70 @@
+"""Negatives: what may be one, and which of the two looks counts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.vocabulary import Note, Sex
+from tests.narrow_bundle import card
+from training.phantom import draw
+from worker.active import Active
+from worker.bundle import Bundle
+from worker.engines import Float32, Predictions
+from worker.look import look, may_be_negative
+from worker.novelty import NoveltyCheck, UsualEmbeddings
+
+HANDS = [draw(months, sex, seed, rows=288).image for months, sex, seed in ((40, Sex.FEMALE, 1), (190, Sex.MALE, 2))]
+
+
+def check(usual: float) -> NoveltyCheck:
+    """Return the check of a model whose only feature is usually so much."""
+    one = np.ones(1)
+    return NoveltyCheck(UsualEmbeddings(np.array([usual]), one, np.ones((1, 1)), one, one), 0.5)
+
+
+CHECK = check(0.25)
+
+
+class Grey:
+    """Gives the mean grey value as months and as the only feature."""
+
+    def warm_up(self) -> None:
+        """Nothing to warm."""
+
+    def predict(self, image: Float32, sex: Float32) -> Predictions:
+        grey = image.mean(axis=(1, 2, 3)).astype(np.float32)
+        return Predictions(grey, grey, grey, image[..., 0], grey[:, np.newaxis])
+
+
+def active(novelty: NoveltyCheck | None) -> Active:
+    return Active(Bundle(Path(), card(), "a" * 64), Grey(), "test", 1, novelty)
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_a_negative_may_be_one_and_a_hand_is_none(hand: np.ndarray) -> None:
+    assert may_be_negative(65_535 - hand)
+    assert not may_be_negative(hand)
+
+
+def test_a_negative_is_seen_inverted_and_that_is_noted() -> None:
+    seen = look(65_535 - HANDS[0], active(CHECK), Sex.FEMALE)
+    assert np.array_equal(seen.radiograph, HANDS[0])
+    assert seen.notes == (Note.INVERTED,)
+    assert seen.novelty == pytest.approx(look(HANDS[0], active(CHECK), Sex.FEMALE).novelty)
+
+
+def test_what_the_network_knows_better_as_it_is_stays_so() -> None:
+    bright = np.full((40, 40), 20_000, np.uint16)
+    bright[:12] = 0
+    assert may_be_negative(bright)
+    as_it_is = look(bright, active(None), Sex.FEMALE).predictions.embedding[0, 0]
+    seen = look(bright, active(check(as_it_is)), Sex.FEMALE)
+    assert (seen.notes, seen.novelty) == ((), 0)
+    assert np.array_equal(seen.radiograph, bright)
+
+
+def test_without_a_check_nothing_is_inverted() -> None:
+    seen = look(65_535 - HANDS[0], active(None), Sex.FEMALE)
+    assert (seen.notes, seen.novelty) == ((), None)
+    assert np.array_equal(seen.radiograph, 65_535 - HANDS[0])
