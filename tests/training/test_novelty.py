@@ -1,9 +1,27 @@
 """Where the line is drawn, by embeddings whose spread is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from tests.narrow_bundle import KERAS_ON_NUMPY_2, card
+from training.__main__ import app
+from training.export import publish
 from training.novelty import NoveltyError, facts, usual
+from worker.active import novelty_check
+from worker.bundle import CARD, Bundle, file_digests, load
+from worker.novelty import FILE
+
+
+def bundle_in(folder: Path) -> Bundle:
+    """Return a bundle with nothing in its folder but its card."""
+    folder.mkdir()
+    (folder / "network.keras").write_bytes(b"none")
+    described = card().model_copy(update={"files": file_digests(folder)})
+    (folder / CARD).write_text(described.model_dump_json(), encoding="utf-8")
+    return load(folder)
 
 
 def embeddings(count: int, seed: int) -> np.ndarray:
@@ -36,3 +54,24 @@ def test_too_few_are_refused() -> None:
         facts(known, "", ("", embeddings(4999, 2)), ("", embeddings(10, 3)))
     with pytest.raises(NoveltyError, match="8 radiographs to learn the usual from, expected more than 8"):
         usual(embeddings(8, 1))
+
+
+def test_too_few_are_refused_before_any_is_drawn(tmp_path: Path) -> None:
+    made = bundle_in(tmp_path / "narrow")
+    done = CliRunner().invoke(app, ["novelty", str(made.folder), "--data", "phantoms:4999"])
+    assert isinstance(done.exception, NoveltyError)
+    assert made.card.novelty is None
+    assert novelty_check(made) is None
+
+
+@KERAS_ON_NUMPY_2
+def test_a_bundle_carries_its_check(tmp_path: Path) -> None:
+    made, known = bundle_in(tmp_path / "narrow"), usual(embeddings(2000, 1))
+    found = facts(known, "these", ("those", embeddings(5000, 2)), ("others", embeddings(100, 3)))
+    known.save(tmp_path / FILE)
+    again = publish(made, made.card.model_copy(update={"novelty": found}), made.folder, [tmp_path / FILE])
+    check = novelty_check(again)
+    assert check is not None
+    assert check.threshold == found.threshold
+    assert FILE in again.card.files
+    assert check.ratio(embeddings(1, 4)) < 1 < check.ratio(np.full((1, 8), 100.0))
