@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from worker.bundle import Bundle, Card, Metrics, TrainingData
+from worker.bundle import Bundle
+from worker.card import Card, Metrics, TrainingData
 from worker.preprocess import Preprocessing
 
 # Keras 3.15 reads TensorFlow's variables in a way that NumPy 2 will one day refuse; both are theirs to settle.

@@ -11,8 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from training.calibrate import MIN_CASES, CalibrationError
-from worker.bundle import CARD, Bundle, Card, load
+from worker.bundle import CARD, Bundle, load
 from worker.calibration import Calibration
+from worker.card import Card
 
 _SEXES = 2
 

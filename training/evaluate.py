@@ -16,7 +16,7 @@ from db.vocabulary import Sex
 from training.analysis import Analysis, Errors, Figure
 from training.cases import Case
 from training.predictions import Predictions, numbered
-from worker.bundle import ErrorSummary, Interval, Metrics
+from worker.card import ErrorSummary, Interval, Metrics
 from worker.engines import Engine
 from worker.preprocess import encode_sex
 

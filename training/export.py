@@ -22,7 +22,8 @@ import tensorflow as tf
 from db.errors import PermanentError
 from training.networks.head import LOGITS
 from training.networks.network import BACKBONE, HEAD, members
-from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, Card, file_digests, load
+from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, file_digests, load
+from worker.card import Card
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 

@@ -33,8 +33,9 @@ from training.schedule import EpochResult
 from training.split import check_for_leaks
 from training.tables import on_screen
 from worker import palm
-from worker.bundle import Bundle, Card, Metrics, TrainingCost, TrainingData
+from worker.bundle import Bundle
 from worker.calibration import Calibration
+from worker.card import Card, Metrics, TrainingCost, TrainingData
 from worker.engines import tensorflow
 from worker.views import with_views
 

@@ -10,8 +10,8 @@ import numpy as np
 from db.errors import TransientError
 from db.tables import MAX_BONE_AGE_MONTHS
 from db.vocabulary import Sex, Stage
-from worker.bundle import Card
 from worker.calibration import AgeInterval, Calibration, interval
+from worker.card import Card
 from worker.engines import Float32, Predictions
 from worker.preprocess import encode_sex
 

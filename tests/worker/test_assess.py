@@ -18,7 +18,8 @@ from tests.rows import add_radiograph
 from worker import radiograph
 from worker.active import Active
 from worker.assess import assess
-from worker.bundle import Bundle, Card
+from worker.bundle import Bundle
+from worker.card import Card
 from worker.engines import Float32, Predictions
 
 CALIBRATED = card().model_copy(update={"calibration": calibration()})

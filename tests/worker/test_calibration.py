@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from db.vocabulary import CalibratedOn, Sex
 from tests.calibrated import GROUPS, calibration, group
 from tests.narrow_bundle import card
-from worker.bundle import Card
 from worker.calibration import AgeInterval, Calibration, ResidualGroup, group_of, interval
+from worker.card import Card
 
 
 @pytest.mark.parametrize(

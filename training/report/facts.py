@@ -5,7 +5,8 @@ Before it: `worker.bundle` checked the folder. After it: the pages.
 
 from dataclasses import dataclass
 
-from worker.bundle import SAVED_MODEL, Bundle, Card, TrainingCost
+from worker.bundle import SAVED_MODEL, Bundle
+from worker.card import Card, TrainingCost
 
 
 @dataclass(frozen=True)

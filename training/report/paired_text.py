@@ -9,7 +9,7 @@ from pathlib import Path
 from db.vocabulary import Sex
 from training.report.paired import Comparison, Placed
 from training.tables import text
-from worker.bundle import TrainingCost
+from worker.card import TrainingCost
 
 _HEADINGS = (
     *("", "recipe", "initial weights", "MAE, months", "girls", "boys", "less the best's", "R²"),

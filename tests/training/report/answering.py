@@ -9,7 +9,8 @@ import numpy as np
 
 from db.vocabulary import Sex
 from tests.narrow_bundle import card
-from worker.bundle import Bundle, TrainingCost
+from worker.bundle import Bundle
+from worker.card import TrainingCost
 from worker.preprocess import Preprocessing
 
 SIZE = 16
