@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpus.followed import Followed
+from db.vocabulary import Note
 from worker import explain, radiograph
 from worker.preprocess import Preprocessing
 
@@ -52,6 +53,8 @@ def write(followed: Sequence[Followed], store: Path, bundle: Path, path: Path) -
 def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
     """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
     picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
+    if Note.INVERTED in (one.columns.get("notes") or ()):
+        picture = np.iinfo(np.uint16).max - picture
     preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)

@@ -107,7 +107,8 @@ def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: P
         "heat_map": hot.tolist(),
         "model_preprocessing": {"rows": 64, "columns": 64, "crop": "none", "clahe": None},
     }
-    followed = [completed(f"{n}.png", None, **columns) for n in range(5)] + [REJECTED]
+    followed = [completed(f"{n}.png", None, **columns) for n in range(4)] + [REJECTED]
+    followed += [completed("negative.png", None, notes=["came as a negative, and was inverted"], **columns)]
 
     assert contact_sheet.write(followed, tmp_path, tmp_path, tmp_path / "sheet.png") == 5
 
@@ -118,6 +119,8 @@ def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: P
     plain, overlaid = np.hsplit(sheet[:tile_rows, : contact_sheet.TILE_COLUMNS], 2)
     middle = plain[contact_sheet.TILE_ROWS // 2, contact_sheet.TILE_COLUMNS // 4]
     assert middle.tolist() == [116] * 3  # 30,000 / 257
+    negative = sheet[tile_rows + contact_sheet.TILE_ROWS // 2, contact_sheet.TILE_COLUMNS // 4]
+    assert negative.tolist() == [138] * 3  # 35,535 / 257
     assert np.ptp(overlaid[: contact_sheet.TILE_ROWS].astype(int), axis=2).max() > 50  # coloured where it is hot
 
 
