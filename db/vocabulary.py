@@ -74,7 +74,8 @@ class ReviewReason(StrEnum):
 
     NOVEL = "unlike the radiographs that the model knows"
     NO_CONTRAST = "hardly any contrast"
-    OVEREXPOSED = "overexposed"
+    CLIPPED = "a quarter or more of the hand is clipped to white"
+    NO_HAND = "no hand is found, or it reaches all borders"
     CUT_OFF = "the hand is cut off"
 
 

@@ -64,7 +64,9 @@ class Figure:
             return cls(math.nan, math.nan, math.nan)
         doubt = _Z**2 / count
         centre, half = value + doubt / 2, _Z * math.sqrt(value * (1 - value) / count + doubt / (4 * count))
-        return cls(float(value), (centre - half) / (1 + doubt), (centre + half) / (1 + doubt))
+        # Of none and of all, rounding would leave 0 to 1.
+        low, high = max(0.0, (centre - half) / (1 + doubt)), min(1.0, (centre + half) / (1 + doubt))
+        return cls(float(value), low, high)
 
 
 @dataclass(frozen=True)

@@ -175,11 +175,12 @@ def measured_coverage(groups: Sequence[ResidualGroup], test: Cases) -> MeasuredC
         Over all, and of each sex of which there are cases; to a tenth of a percent.
     """
     is_covered = covers(groups, test.predictions)
-    sexes = {sex: is_covered[_is_of(test.predictions, sex)] for sex in _SEXES}
+    patients = test.predictions.patients
+    sexes = {sex: _is_of(test.predictions, sex) for sex in _SEXES}
     return MeasuredCoverage(
         test=test.words,
-        overall=_coverage(is_covered),
-        by_sex={sex: _coverage(one) for sex, one in sexes.items() if one.size},
+        overall=_coverage(is_covered, patients),
+        by_sex={sex: _coverage(is_covered[one], patients[one]) for sex, one in sexes.items() if one.any()},
     )
 
 
@@ -230,7 +231,7 @@ def _is_of(predictions: Predictions, sex: KnownSex) -> npt.NDArray[np.bool_]:
     return predictions.is_male if sex == "M" else ~predictions.is_male
 
 
-def _coverage(is_covered: npt.NDArray[np.bool_]) -> Coverage:
-    figure = Figure.of_fraction(float(is_covered.mean()), is_covered.size)
-    covered, low, high = (round(min(max(one, 0.0), 1.0), 3) for one in (figure.value, figure.low, figure.high))
+def _coverage(is_covered: npt.NDArray[np.bool_], patients: npt.NDArray[np.int64]) -> Coverage:
+    figure = Figure.of_share(is_covered, patients)
+    covered, low, high = (round(one, 3) for one in (figure.value, figure.low, figure.high))
     return Coverage(cases=is_covered.size, covered=covered, low=low, high=high)

@@ -15,10 +15,12 @@ MIN_VALID = 5000  # so that the threshold, which three in a thousand exceed, res
 FLAGGED_FRACTION = 0.003
 
 _COMPONENTS = 64  # at most; more describe the noise of the features
-_LEAST_SPREAD = 1e-6  # of a feature that hardly ever fires
+_LEAST_SPREAD = 0.05  # of the features' median; one that hardly ever fires would drown the others where it does
+_LEAST_VARIANCE = 1e-6
 
 Float64 = npt.NDArray[np.float64]
 Embeddings = npt.NDArray[np.floating]
+Patients = npt.NDArray[np.int64]
 
 
 class NoveltyError(PermanentError):
@@ -42,25 +44,26 @@ def usual(embeddings: Embeddings) -> UsualEmbeddings:
     components = min(_COMPONENTS, known.shape[1] // 2)
     if len(known) <= 2 * components:
         raise NoveltyError(f"{len(known)} radiographs to learn the usual from, expected more than {2 * components}")
-    mean, spread = known.mean(axis=0), known.std(axis=0) + _LEAST_SPREAD
+    mean, spread = known.mean(axis=0), known.std(axis=0)
+    spread = np.maximum(spread, max(_LEAST_SPREAD * float(np.median(spread)), _LEAST_VARIANCE))
     _, singular, directions = np.linalg.svd((known - mean) / spread, full_matrices=False)
     variances = singular**2 / (len(known) - 1)
-    outside = variances[components:].sum() / (known.shape[1] - components)
-    kept = np.maximum(variances[:components], _LEAST_SPREAD)
-    return UsualEmbeddings(mean, spread, directions[:components], kept, np.array([max(float(outside), _LEAST_SPREAD)]))
+    outside = max(float(variances[components:].sum()) / (known.shape[1] - components), _LEAST_VARIANCE)
+    kept = np.maximum(variances[:components], _LEAST_VARIANCE)
+    return UsualEmbeddings(mean, spread, directions[:components], kept, np.array([outside]))
 
 
 def check_enough(valid: int) -> None:
     """Refuse too few radiographs to draw the line by, before any is made."""
     if valid < MIN_VALID:
         raise NoveltyError(
-            f"{valid:,} radiographs to draw the line by, expected {MIN_VALID:,} or more; take more, or another split by"
-            " --set split.calibration"
+            f"{valid:,} radiographs to draw the line by, expected {MIN_VALID:,} or more; take more, or fit the bundle"
+            " with another split (--set split.calibration=0.4)"
         )
 
 
 def facts(
-    known: UsualEmbeddings, fitted_on: str, valid: tuple[str, Embeddings], test: tuple[str, Embeddings]
+    known: UsualEmbeddings, fitted_on: str, valid: tuple[str, Embeddings], test: tuple[str, Embeddings, Patients]
 ) -> NoveltyFacts:
     """Draw the line, and measure on other radiographs how many lie beyond it.
 
@@ -71,7 +74,8 @@ def facts(
     fitted_on
         What it was made of, in words.
     valid, test
-        Radiographs that served neither training nor each other, in words, and their embeddings.
+        Radiographs that served neither training nor each other, in words, and their embeddings; of the latter also the
+        patients, (n,) int64.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def facts(
     check_enough(len(valid[1]))
     threshold = float(np.quantile(known.scores(valid[1]), 1 - FLAGGED_FRACTION))
     is_novel = known.scores(test[1]) > threshold
-    flagged = Figure.of_fraction(float(is_novel.mean()), len(is_novel))
+    flagged = Figure.of_share(is_novel, test[2])
     return NoveltyFacts(
         threshold=threshold,
         fitted_on=fitted_on,

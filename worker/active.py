@@ -37,8 +37,15 @@ class Active:
         return self.bundle.card.calibration if self.views == self.bundle.card.views else None
 
 
-def novelty_check(bundle: Bundle) -> NoveltyCheck | None:
+def novelty_check(bundle: Bundle, views: int) -> NoveltyCheck | None:
     """Return the check that a bundle carries, read from its folder; None where it has none.
+
+    Parameters
+    ----------
+    bundle
+        The bundle.
+    views
+        Over how many its answers are averaged; the check holds for those of the card only.
 
     Raises
     ------
@@ -46,7 +53,9 @@ def novelty_check(bundle: Bundle) -> NoveltyCheck | None:
         When its file is not what it should be.
     """
     facts = bundle.card.novelty
-    return None if facts is None else NoveltyCheck(UsualEmbeddings.load(bundle.folder), facts.threshold)
+    if facts is None or views != bundle.card.views:
+        return None
+    return NoveltyCheck(UsualEmbeddings.load(bundle.folder), facts.threshold)
 
 
 def model_version_id(session: Session, bundle: Bundle) -> int:

@@ -1,8 +1,8 @@
 """One look of the network at a radiograph, and another at its negative where it may be one.
 
 Before it: ``worker.assess`` has loaded the standard radiograph. After it: ``worker.estimate``, ``worker.explain`` and
-``worker.review``. A wrong Photometric Interpretation gives a negative, on which a network guesses; it is told from a
-hand that fills its picture by what the network knows (``worker.novelty``).
+``worker.review``. A wrong Photometric Interpretation gives a negative, on which a network guesses. It is bright in its
+greater part and unlike what the network knows (``worker.novelty``), and less unlike once it is inverted.
 """
 
 from dataclasses import dataclass, replace
@@ -60,8 +60,8 @@ def look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
         Of the patient.
     """
     first = _look(radiograph, active, sex)
-    if first.novelty is None or not may_be_negative(radiograph):
-        return first
+    if first.novelty is None or first.novelty <= 1 or not may_be_negative(radiograph):
+        return first  # what the network knows is no negative
     second = _look(_FULL_SCALE - radiograph, active, sex)
     took = {name: getattr(first, name) + getattr(second, name) for name in ("preprocess_ms", "predict_ms")}
     if second.novelty is None or second.novelty >= first.novelty:
@@ -78,7 +78,8 @@ def may_be_negative(radiograph: Radiograph) -> bool:
         (rows, columns) uint16. Not changed.
     """
     factor = min(1.0, _LONG_SIDE_PIXELS / max(radiograph.shape))
-    small = cv2.resize(radiograph.astype(np.float32), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    rows, columns = (max(1, round(side * factor)) for side in radiograph.shape)
+    small = cv2.resize(radiograph.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(small, (1, 99))
     grey = np.rint(np.clip((small - low) / max(high - low, 1.0), 0, 1) * 255).astype(np.uint8)
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)

@@ -110,10 +110,10 @@ def deviation(
         Of the patient, if it is known.
     """
     months = estimated.bone_age_months
-    if months is None:
-        return SdsUnknown.NO_BONE_AGE
     if not sex.is_known:
         return SdsUnknown.SEX
+    if months is None:
+        return SdsUnknown.NO_BONE_AGE
     if age is None:
         return SdsUnknown.CHRONOLOGICAL_AGE
     ages = age.possible_months

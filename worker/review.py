@@ -15,7 +15,7 @@ from worker.crop import hand_mask
 
 _FULL_SCALE: Final = 65_535
 _LEAST_CONTRAST: Final = 0.02  # of the full scale, between the 1st and the 99th percentile
-_MOST_SATURATED: Final = 0.25  # of the hand at the greatest grey value
+_MOST_CLIPPED: Final = 0.25  # of the hand at the greatest grey value
 # Of the hand's width, along a border. The forearm of no drawn hand is wider than 0.57, and of drawn hands cut in half
 # the narrowest cut that is seen is 0.72.
 _WIDEST_FOREARM: Final = 0.65
@@ -36,7 +36,8 @@ def review_reasons(radiograph: npt.NDArray[np.uint16], novelty: float | None) ->
     found = {
         ReviewReason.NOVEL: novelty is not None and novelty > 1,
         ReviewReason.NO_CONTRAST: _contrast(radiograph) < _LEAST_CONTRAST,
-        ReviewReason.OVEREXPOSED: _saturated(radiograph, mask) > _MOST_SATURATED,
+        ReviewReason.CLIPPED: _clipped(radiograph, mask) > _MOST_CLIPPED,
+        ReviewReason.NO_HAND: mask is None,
         ReviewReason.CUT_OFF: mask is not None and _widest_at_border(mask) > _WIDEST_FOREARM,
     }
     return tuple(reason for reason, is_so in found.items() if is_so)
@@ -47,7 +48,7 @@ def _contrast(radiograph: npt.NDArray[np.uint16]) -> float:
     return float(bright - dark) / _FULL_SCALE
 
 
-def _saturated(radiograph: npt.NDArray[np.uint16], mask: npt.NDArray[np.uint8] | None) -> float:
+def _clipped(radiograph: npt.NDArray[np.uint16], mask: npt.NDArray[np.uint8] | None) -> float:
     """Return the fraction of the hand, or of all where none is found, that is as bright as can be."""
     if mask is None:
         return float((radiograph == _FULL_SCALE).mean())

@@ -26,7 +26,9 @@ from worker.engines import tensorflow
 @pytest.fixture(scope="module")
 def starter() -> Active:
     loaded = bundle.load(bundle.starter_folder())
-    return Active(loaded, tensorflow.load(loaded), "tensorflow", loaded.card.views, novelty_check(loaded))
+    return Active(
+        loaded, tensorflow.load(loaded), "tensorflow", loaded.card.views, novelty_check(loaded, loaded.card.views)
+    )
 
 
 @pytest.fixture

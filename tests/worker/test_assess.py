@@ -88,7 +88,7 @@ def test_a_child_whose_age_is_known_has_a_score_and_its_certainty(carpus_env: Ca
 
 @pytest.mark.parametrize(
     ("patient_sex", "reason"),
-    [("M", SdsUnknown.CHRONOLOGICAL_AGE), ("other", SdsUnknown.NO_BONE_AGE)],
+    [("M", SdsUnknown.CHRONOLOGICAL_AGE), ("other", SdsUnknown.SEX)],
 )
 def test_a_child_of_whom_too_little_is_known_has_the_reason(
     carpus_env: CarpusEnvironment, patient_sex: str, reason: SdsUnknown

@@ -17,10 +17,10 @@ from worker.novelty import NoveltyCheck, UsualEmbeddings
 HANDS = [draw(months, sex, seed, rows=288).image for months, sex, seed in ((40, Sex.FEMALE, 1), (190, Sex.MALE, 2))]
 
 
-def check(usual: float) -> NoveltyCheck:
+def check(usual: float, threshold: float = 0.2) -> NoveltyCheck:
     """Return the check of a model whose only feature is usually so much."""
     one = np.ones(1)
-    return NoveltyCheck(UsualEmbeddings(np.array([usual]), one, np.ones((1, 1)), one, one), 0.5)
+    return NoveltyCheck(UsualEmbeddings(np.array([usual]), one, np.ones((1, 1)), one, one), threshold)
 
 
 CHECK = check(0.25)
@@ -62,6 +62,16 @@ def test_what_the_network_knows_better_as_it_is_stays_so() -> None:
     seen = look(bright, active(check(as_it_is)), Sex.FEMALE)
     assert (seen.notes, seen.novelty) == ((), 0)
     assert np.array_equal(seen.radiograph, bright)
+
+
+def test_what_it_knows_well_enough_is_asked_about_once() -> None:
+    seen = look(65_535 - HANDS[0], active(check(0.25, threshold=1.0)), Sex.FEMALE)  # though its inverse is nearer
+    assert (seen.notes, np.array_equal(seen.radiograph, HANDS[0])) == ((), False)
+
+
+@pytest.mark.parametrize("shape", [(1024, 1), (1, 1024), (600, 2), (1, 1)])
+def test_no_shape_is_too_narrow(shape: tuple[int, int]) -> None:
+    assert not may_be_negative(np.zeros(shape, np.uint16))
 
 
 def test_without_a_check_nothing_is_inverted() -> None:

@@ -30,9 +30,16 @@ def test_what_is_far_from_the_usual_is_novel() -> None:
 
 @pytest.mark.parametrize("grey", [0, 30_000])
 def test_an_empty_picture_has_no_contrast(grey: int) -> None:
-    assert review_reasons(np.full((40, 30), grey, np.uint16), None) == (ReviewReason.NO_CONTRAST,)
+    assert review_reasons(np.full((40, 30), grey, np.uint16), None) == (ReviewReason.NO_CONTRAST, ReviewReason.NO_HAND)
 
 
-def test_a_hand_as_bright_as_can_be_is_overexposed() -> None:
+def test_a_hand_as_bright_as_can_be_is_clipped() -> None:
     burned = np.minimum(HANDS[0].astype(np.uint32) * 4, 65_535).astype(np.uint16)
-    assert review_reasons(burned, None) == (ReviewReason.OVEREXPOSED,)
+    assert review_reasons(burned, None) == (ReviewReason.CLIPPED,)
+
+
+@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("fraction", [0.5, 0.65, 0.8])
+def test_a_hand_that_reaches_all_borders_is_none(hand: np.ndarray, fraction: float) -> None:
+    rows, columns = (slice(round(side * (1 - fraction) / 2), round(side * (1 + fraction) / 2)) for side in hand.shape)
+    assert review_reasons(hand[rows, columns], None) == (ReviewReason.NO_HAND,)

@@ -1,6 +1,5 @@
 """``calibrate``: the intervals of a bundle's answers, written into its card."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,12 +7,12 @@ import typer
 from rich.console import Console
 
 from db.vocabulary import CalibratedOn
-from training import cache, recipe
+from training import recipe
 from training.cases import Case, Part
 from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_of
+from training.commands.unseen import check_unseen
 from training.sources import KINDS, open_source
-from training.sources.source import Source
 from worker import bundle
 from worker.bundle import Bundle
 
@@ -36,7 +35,8 @@ def calibrate(
     if checked.card.calibration and checked.card.calibration.caveat is None and not source.are_radiographs:
         raise conformal.CalibrationError(f"{folder}: calibrated on radiographs; drawn hands would make it worse")
     fractions, seed = split_of(recipe.of_bundle(folder), split_seed)
-    _check_unseen(checked, source, source.parts(fractions, seed)[Part.TRAINING], work_folder)
+    training = source.parts(fractions, seed)[Part.TRAINING]
+    check_unseen(checked, source, training, work_folder, conformal.CalibrationError)
     spared, test = (source.chosen(part, fractions, seed) for part in parts)
     calibrated_card.check(checked, len(spared))
     calibration, tested = (
@@ -48,25 +48,6 @@ def calibrate(
     made = calibrated_card.write(checked, found)
     Console().print(calibrated_card.on_screen(found))
     typer.echo(f"{made.folder}: {made.card.name} {made.card.version}, digest {made.digest}")
-
-
-def _check_unseen(checked: Bundle, source: Source, training: list[Case], work_folder: Path) -> None:
-    """Refuse radiographs that a network trained on such may have learned from."""
-    from training.calibrate import CalibrationError
-
-    if _kind(source.description) != _kind(checked.card.training_data.description) or not source.are_radiographs:
-        return
-    _, _, images = asked(checked, training, work_folder)
-    if cache.digest(training, images) != checked.card.training_data.digest:
-        raise CalibrationError(
-            f"{checked.folder}: what it was trained on is not the training part of these data, so that it may have seen"
-            " the others; give the data and the seed that it was trained with"
-        )
-
-
-def _kind(description: str) -> str:
-    """Return what data are, without how many."""
-    return re.sub(r"[\d,]+", "", description)
 
 
 def _answers(checked: Bundle, cases: list[Case], work_folder: Path) -> "Predictions":

@@ -5,14 +5,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from training import recipe
 from training.cases import Case, Part
 from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_of
+from training.commands.unseen import are_of_one_kind, check_unseen
+from training.predictions import numbered
 from training.sources import KINDS, open_source
 from worker import bundle
 from worker.bundle import Bundle
@@ -21,7 +25,7 @@ from worker.novelty import FILE, NoveltyFacts
 if TYPE_CHECKING:
     from training.novelty import Embeddings
 
-_LEARNED_AT_MOST = 5000  # more do not change the usual, but take their time
+_LEARNED_AT_MOST = 5000  # more hardly change the usual, but take their time
 
 
 def novelty(
@@ -38,11 +42,17 @@ def novelty(
     split = split_of(recipe.of_bundle(folder), split_seed)
     spared, test = (source.chosen(part, *split) for part in (Part.CALIBRATION, Part.TEST))
     novel.check_enough(len(spared))
-    learned = source.parts(*split)[Part.TRAINING][:_LEARNED_AT_MOST]
+    if not are_of_one_kind(source, checked):
+        known_by = checked.card.training_data.description
+        raise novel.NoveltyError(f"{folder}: learned from {known_by}; what it knows can be told from such data only")
+    training = source.parts(*split)[Part.TRAINING]
+    check_unseen(checked, source, training, work_folder, novel.NoveltyError)
+    learned = _some(training)
     known, valid, tried = (_embeddings(checked, cases, work_folder) for cases in (learned, spared, test))
     usual = novel.usual(known)
     words = [f"{len(cases):,} {source.description}" for cases in (learned, spared, test)]
-    found = novel.facts(usual, words[0], (words[1], valid), (words[2], tried))
+    patients = numbered([case.patient for case in test])
+    found = novel.facts(usual, words[0], (words[1], valid), (words[2], tried, patients))
     with tempfile.TemporaryDirectory() as temporary:
         usual.save(Path(temporary) / FILE)
         card = checked.card.model_copy(update={"novelty": found})
@@ -61,10 +71,15 @@ def on_screen(found: NoveltyFacts) -> Table:
     return drawn
 
 
-def _embeddings(checked: Bundle, cases: list[Case], work_folder: Path) -> "Embeddings":
-    import numpy as np
-    from rich.progress import track
+def _some(cases: list[Case]) -> list[Case]:
+    """Return all, or of many the same some each time, in their order: a source may have them by date or by sex."""
+    if len(cases) <= _LEARNED_AT_MOST:
+        return cases
+    chosen = np.random.default_rng(0).choice(len(cases), _LEARNED_AT_MOST, replace=False)
+    return [cases[place] for place in sorted(chosen)]
 
+
+def _embeddings(checked: Bundle, cases: list[Case], work_folder: Path) -> "Embeddings":
     from training.evaluate import BATCH_SIZE, batches
 
     _, engine, images = asked(checked, cases, work_folder)

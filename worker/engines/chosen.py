@@ -24,9 +24,8 @@ def active() -> Active:
 
     chosen = settings.worker()
     loaded = bundles.load(chosen.bundle)
-    check = novelty_check(loaded)
     views = chosen.views or loaded.card.views
     engine = with_views(tensorflow.load(loaded, cpu_threads=chosen.engine_threads), views)
     engine.warm_up()
     logger.info("model_loaded", name=loaded.card.name, version=loaded.card.version, sha256=loaded.digest, views=views)
-    return Active(loaded, engine, "tensorflow", views, check)
+    return Active(loaded, engine, "tensorflow", views, novelty_check(loaded, views))

@@ -44,7 +44,8 @@ _CONSTRAINTS = {
     "novelty": "novelty >= 0",
     "notes": "notes <@ ARRAY['came as a negative, and was inverted']",
     "review_reasons": (
-        "review_reasons <@ ARRAY['unlike the radiographs that the model knows', 'hardly any contrast', 'overexposed',"
+        "review_reasons <@ ARRAY['unlike the radiographs that the model knows', 'hardly any contrast',"
+        " 'a quarter or more of the hand is clipped to white', 'no hand is found, or it reaches all borders',"
         " 'the hand is cut off']"
     ),
     "maturity": "maturity IN ('delayed', 'normal', 'advanced', 'indeterminate')",
