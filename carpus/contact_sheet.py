@@ -54,7 +54,7 @@ def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
     """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
     picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
     if Note.INVERTED in (one.columns.get("notes") or ()):
-        picture = np.iinfo(np.uint16).max - picture
+        picture = radiograph.negative(picture)
     preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)

@@ -18,8 +18,8 @@ from worker.active import Active
 from worker.engines import Predictions
 from worker.estimate import sex_inputs
 from worker.preprocess import preprocess
+from worker.radiograph import negative
 
-_FULL_SCALE: Final = np.uint16(65_535)
 _LONG_SIDE_PIXELS: Final = 256
 
 Radiograph = npt.NDArray[np.uint16]
@@ -62,7 +62,7 @@ def look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
     first = _look(radiograph, active, sex)
     if first.novelty is None or first.novelty <= 1 or not may_be_negative(radiograph):
         return first  # what the network knows is no negative
-    second = _look(_FULL_SCALE - radiograph, active, sex)
+    second = _look(negative(radiograph), active, sex)
     took = {name: getattr(first, name) + getattr(second, name) for name in ("preprocess_ms", "predict_ms")}
     if second.novelty is None or second.novelty >= first.novelty:
         return replace(first, **took)

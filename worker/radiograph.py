@@ -19,6 +19,11 @@ class LostRadiographError(TransientError):
     """The standard radiograph is gone or changed; reading the stored object again makes a new one."""
 
 
+def negative(radiograph: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Return a radiograph, (rows, columns) uint16, with dark and bright exchanged. The input is not changed."""
+    return np.iinfo(np.uint16).max - radiograph
+
+
 def save(radiograph: npt.NDArray[np.uint16], path: Path, incoming: Path) -> str:
     """Write a standard radiograph durably under its final name, which holds the old file or the whole new one.
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import Row, Select, exists, func, select, text
 
 from db import settings
 from db.session import transaction
-from db.tables import Radiograph, ReferenceRead
-from db.vocabulary import DRAWN_READER, Sex, State
+from db.tables import Assessment, Radiograph, ReferenceRead
+from db.vocabulary import DRAWN_READER, Note, Sex, State
 from training.cases import MAX_BONE_AGE_MONTHS, Case, DataError, refuse
 from training.sources.source import Collected, pseudonym
 from worker import radiograph
@@ -27,14 +27,16 @@ _READ = (State.READ, State.ASSESSING, State.COMPLETED)
 
 @dataclass(frozen=True)
 class StoredRadiograph:
-    """A standard radiograph in the store, known by its digest."""
+    """A standard radiograph in the store, known by its digest; one that was assessed as a negative is one."""
 
     path: Path
     sha256: str
+    is_negative: bool = False
 
     def standard_radiograph(self, rows: int = LONG_SIDE_PIXELS) -> npt.NDArray[np.uint16]:
-        """Load it."""
-        return radiograph.load(self.path, self.sha256)
+        """Load it, bone bright."""
+        loaded = radiograph.load(self.path, self.sha256)
+        return radiograph.negative(loaded) if self.is_negative else loaded
 
 
 def open_database() -> Collected:
@@ -75,12 +77,17 @@ def open_database() -> Collected:
 
 def _radiographs() -> Select[Any]:
     reference = func.avg(ReferenceRead.bone_age_months).label("bone_age_months")
+    assessed_as_negative = exists().where(
+        Assessment.radiograph_id == Radiograph.id,
+        Assessment.superseded_at.is_(None),
+        Assessment.notes.any_() == Note.INVERTED,
+    )
     columns = (
         *(Radiograph.id, Radiograph.patient_id_issuer, Radiograph.patient_id, Radiograph.patient_sex),
         *(Radiograph.chronological_age_months, Radiograph.standard_path, Radiograph.standard_sha256),
     )
     return (
-        select(*columns, reference)
+        select(*columns, reference, assessed_as_negative.label("is_negative"))
         .join(ReferenceRead, ReferenceRead.radiograph_id == Radiograph.id)
         .where(Radiograph.superseded_at.is_(None), Radiograph.standard_path.is_not(None), Radiograph.state.in_(_READ))
         .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
@@ -102,5 +109,5 @@ def _case(row: Row[Any], store: Path) -> Case:
         sex=Sex(row.patient_sex),
         bone_age_months=float(row.bone_age_months),
         chronological_age_months=row.chronological_age_months,
-        picture=StoredRadiograph(store / row.standard_path, row.standard_sha256),
+        picture=StoredRadiograph(store / row.standard_path, row.standard_sha256, row.is_negative),
     )

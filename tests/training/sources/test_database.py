@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from db.session import engine, transaction
 from db.tables import ReferenceRead
-from db.vocabulary import DRAWN_READER, Sex, State
+from db.vocabulary import DRAWN_READER, Note, Sex, State
 from tests.conftest import CarpusEnvironment
-from tests.rows import add_radiograph
+from tests.rows import add_assessment, add_model_version, add_radiograph
 from training.cases import DataError
 from training.sources import database
 from worker import radiograph
@@ -59,6 +59,19 @@ def test_current_radiographs_with_reference_reads_are_taken(carpus_env: CarpusEn
     assert first.patient == second.patient != third.patient
     assert "P1" not in first.patient
     assert (second.picture.standard_radiograph() == PICTURE + 2).all()
+
+
+def test_what_was_assessed_as_a_negative_is_learned_from_inverted(carpus_env: CarpusEnvironment) -> None:
+    with transaction() as session:
+        model = add_model_version(session)
+        for number, notes, superseded_at in ((1, [Note.INVERTED], None), (2, [], None), (3, [Note.INVERTED], NOON)):
+            radiograph_id = add(session, carpus_env.store, number, (60.0, 70.0))
+            columns = {"bone_age_months": 60.0, "notes": notes, "superseded_at": superseded_at}
+            add_assessment(session, radiograph_id, model, **columns)
+    first, second, third = (case.picture.standard_radiograph() for case in database.open_database().cases)
+    assert np.array_equal(first, 65_535 - (PICTURE + 1))
+    assert np.array_equal(second, PICTURE + 2)
+    assert np.array_equal(third, PICTURE + 3)
 
 
 def test_the_same_id_of_another_issuer_is_another_patient(carpus_env: CarpusEnvironment) -> None:
