@@ -9,16 +9,25 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import print as show
 
 from db.errors import CarpusError, TransientError
 from training import recipe
 from training.recipe import Recipe
+from training.tables import text
 from worker import bundle
 from worker.bundle import Bundle
 
-LEFT_OUT = "starter"  # made for another purpose, on more hands and with other sizes
+if TYPE_CHECKING:
+    from training.report.paired import Comparison
+
+OURS = "carpus_xception"
+_LEFT_OUT = "starter"  # made for another purpose, on more hands and with other sizes
+# Recipes with other values, that stand beside them in the survey to tell what a difference does.
+_VARIANTS = {"carpus_xception_crop": (OURS, ("name='carpus_xception_crop'", "preprocessing.crop='hand'"))}
+_WHY_VARIED = f"it is `{OURS}` on a crop of the hand, to tell what that does"
 # A run of 750 steps is too short for the usual 0.99: by the end, what it knew would still be that of its beginning.
 _NORMALISATION_MOMENTUM = 0.95
 _SMALL = {"cnn", "shallow"}  # small enough as they are
@@ -59,16 +68,26 @@ class Scale:
         )
 
 
-def overrides(name: str, scale: Scale) -> list[str]:
-    """Return what makes a recipe small, as `training.recipe.load` takes it.
+def usual_names() -> list[str]:
+    """Return all shipped recipes but the starter's, and the variants that stand beside them."""
+    return sorted([*(name for name in recipe.shipped() if name != _LEFT_OUT), *_VARIANTS])
+
+
+def small(name: str, scale: Scale) -> tuple[str, list[str]]:
+    """Return a recipe and what makes it small, as `training.recipe.load` takes them.
 
     Parameters
     ----------
     name
-        Of a shipped recipe.
+        Of a shipped recipe, or a variant.
     scale
         How small.
     """
+    shipped, changes = _VARIANTS.get(name, (name, ()))
+    return shipped, [*changes, *_overrides(shipped, scale)]
+
+
+def _overrides(name: str, scale: Scale) -> list[str]:
     whole = recipe.load(name)
     width = 1.0 if whole.network.architecture in _SMALL else scale.width
     network = ["weights='none'", f"width={width}", f"normalisation_momentum={_NORMALISATION_MOMENTUM}"]
@@ -91,7 +110,7 @@ def fit_all(names: list[str], scale: Scale, folder: Path) -> Iterator[Path]:
     Parameters
     ----------
     names
-        Of shipped recipes.
+        Of shipped recipes and variants.
     scale
         How small.
     folder
@@ -107,13 +126,13 @@ def fit_all(names: list[str], scale: Scale, folder: Path) -> Iterator[Path]:
     TransientError
         When a run ended early; the next call goes on.
     """
-    wanted = {name: recipe.load(name, overrides(name, scale)) for name in names}  # all are checked before the first run
+    wanted = {name: recipe.load(*small(name, scale)) for name in names}  # all are checked before the first run
     for number, name in enumerate(names, start=1):
-        changes, made = overrides(name, scale), folder / "bundles" / wanted[name].name
+        (shipped, changes), made = small(name, scale), folder / "bundles" / wanted[name].name
         show(f"[bold]{name}[/bold], {number} of {len(names)}")
         if not _is_made(made, wanted[name]):
             places = ["--output", str(made), "--work-folder", str(folder)]
-            ended = _run([name, *places, *(part for one in changes for part in ("--set", one))])
+            ended = _run([shipped, *places, *(part for one in changes for part in ("--set", one))])
             if ended:
                 raise TransientError(f"{name}: its run ended early, with {ended}; begin again to go on")
         yield made
@@ -126,9 +145,34 @@ def _run(arguments: list[str]) -> int:
 
 def unranked(made: Bundle) -> str:
     """Return why a bundle's figures say nothing of its recipe; empty where they do."""
+    if made.card.name in _VARIANTS:
+        return _WHY_VARIED
     made_by, cost = recipe.of_bundle(made.folder), made.card.training_cost
     began_at_random = cost is not None and "none" in cost.initial_weights
     return (made_by.unranked_without_weights or "") if made_by and began_at_random else ""
+
+
+def why_not_ours(found: "Comparison") -> list[str]:
+    """Return in a sentence why our network is not the best of a comparison; nothing where it is, or has no rank.
+
+    Parameters
+    ----------
+    found
+        Of bundles that are small, one of which is ours.
+    """
+    rows = {row.entrant.facts.card.name: row for row in found.rows}
+    ours, best = rows.get(OURS), next((row for row in found.rows if row.rank == 1), None)
+    if ours is None or best is None or best is ours or ours.rank is None:
+        return []
+    name, card = best.entrant.facts.card.name, best.entrant.facts.card
+    told = f"`{name}` is ahead of `{OURS}` by {text(ours.mae_differences[None], 'mae')} months"
+    if card.preprocessing.crop == "none" or ours.entrant.facts.card.preprocessing.crop != "none":
+        return [f"{told}: at this size and after so few epochs that is what was found."]
+    reason = f"it sees a crop of the hand, and in {card.preprocessing.rows} px more of it than of a whole radiograph"
+    cropped = rows.get("carpus_xception_crop")
+    if cropped is None:
+        return [f"{told}: {reason}."]
+    return [f"{told}: {reason}. On the same crop `{OURS}` has {text(cropped.analysis.overall.figures['mae'], 'mae')}."]
 
 
 def _is_made(folder: Path, wanted: Recipe) -> bool:

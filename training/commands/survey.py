@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training import recipe
 from training.cases import Part
 from training.commands import options
 from training.commands.asking import asked
 from training.commands.options import DRAWN, WORK_FOLDER, Judged, WorkFolder
 from training.sources.phantoms import phantoms
-from training.survey import LEFT_OUT, Scale, fit_all, unranked
+from training.survey import Scale, fit_all, unranked, usual_names, why_not_ours
 from worker import bundle
 
 _USUAL = Scale()
@@ -20,7 +19,7 @@ _USUAL = Scale()
 
 def survey(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[RECIPE]...", help=f"All shipped ones but {LEFT_OUT} by default.")
+        list[str] | None, typer.Argument(metavar="[RECIPE]...", help="All shipped ones but the starter's by default.")
     ] = None,
     *,
     hands: Annotated[int, typer.Option(min=1, help="Drawn for training.")] = _USUAL.hands,
@@ -40,15 +39,14 @@ def survey(
     if output.suffix != ".md":
         raise typer.BadParameter(f"expected a .md file, received {output}", param_hint="--output")
     scale = Scale(hands, test_hands, side_px, width, epochs, minutes)
-    wanted = names or [name for name in recipe.shipped() if name != LEFT_OUT]
-    made = [bundle.load(folder) for folder in fit_all(wanted, scale, work_folder)]
+    made = [bundle.load(folder) for folder in fit_all(names or usual_names(), scale, work_folder)]
     cases = phantoms(Part.TEST, test_hands)
     from training.report import paired, paired_page, paired_text
 
     entrants = [paired.measure(*asked(one, cases, work_folder), cases, unranked(one)) for one in made]
     found = paired.compare(entrants)
     judged = Judged(scale.words(), (DRAWN,))
-    paired_text.write(found, judged.words, judged.warnings, output)
+    paired_text.write(found, judged.words, judged.warnings, why_not_ours(found), output)
     paired_page.write(found, judged.words, judged.warnings, output.with_suffix(".html"))
     options.write_json(paired.as_json(found), judged, output.with_suffix(".json"))
     Console().print(paired_page.on_screen(found))

@@ -17,7 +17,7 @@ _HEADINGS = (
 )
 
 
-def write(comparison: Comparison, data: str, warnings: Sequence[str], path: Path) -> None:
+def write(comparison: Comparison, data: str, warnings: Sequence[str], remarks: Sequence[str], path: Path) -> None:
     """Write a comparison as a Markdown file.
 
     Parameters
@@ -28,6 +28,8 @@ def write(comparison: Comparison, data: str, warnings: Sequence[str], path: Path
         On what it was made, in sentences.
     warnings
         What must be known before any number is read.
+    remarks
+        What is to be said of the comparison beside what follows from each row.
     path
         The .md file.
     """
@@ -46,7 +48,7 @@ def write(comparison: Comparison, data: str, warnings: Sequence[str], path: Path
         "|" + " --- |" * len(_HEADINGS),
         *("| " + " | ".join(_cells(one)) + " |" for one in comparison.rows),
         "",
-        *(f"- {remark}" for one in comparison.rows for remark in _remarks(one)),
+        *(f"- {remark}" for remark in (*remarks, *(remark for one in comparison.rows for remark in _remarks(one)))),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from rich.console import Console
 
 from db.vocabulary import Sex
 from tests.training.report.answering import COST, HANDS, IMAGES, KnownEngine, bundle_in
-from training.report import paired, paired_page
+from training.report import paired, paired_page, paired_text
 from training.report.paired import Entrant
+from training.survey import why_not_ours
 
 
 @pytest.fixture
@@ -70,6 +72,36 @@ def test_the_page_and_the_screen_show_all_of_them(entrants: list[Entrant], tmp_p
     assert [one["rank"] for one in written["bundles"]] == [1, 2, None, None]
     assert written["bundles"][3]["overall"]["stages"]["accuracy"]["value"] == 1
     assert written["bundles"][0]["training_cost"]["ms_per_step"] == 80
+
+
+def entrant(folder: Path, name: str, months_off: float, crop: str, note: str = "") -> Entrant:
+    made = bundle_in(folder / name, name)
+    preprocessing = made.card.preprocessing.model_copy(update={"crop": crop})
+    card = made.card.model_copy(update={"preprocessing": preprocessing})
+    return paired.measure(replace(made, card=card), KnownEngine(months_off), IMAGES, HANDS, note)
+
+
+@pytest.mark.parametrize(
+    ("best", "crop", "told"),
+    [
+        (5.0, "none", []),
+        (3.0, "none", ["`other` is ahead of `carpus_xception` by 1.00 (1.00 to 1.00) months: at this size and after"]),
+        (3.0, "hand", ["`other` is ahead of `carpus_xception` by 1.00 (1.00 to 1.00) months: it sees a crop of"]),
+    ],
+)
+def test_where_our_network_is_not_the_best_the_reason_is_told(
+    best: float, crop: str, told: list[str], tmp_path: Path
+) -> None:
+    entrants = [entrant(tmp_path, "carpus_xception", 4.0, "none"), entrant(tmp_path, "other", best, crop)]
+    entrants += [entrant(tmp_path, "carpus_xception_crop", 2.0, "hand", "a variant")]
+    found = why_not_ours(paired.compare(entrants))
+    assert [one[: len(start)] for one, start in zip(found, told, strict=True)] == told
+    if crop == "hand":
+        assert found[0].endswith("On the same crop `carpus_xception` has 2.00 (2.00 to 2.00).")
+    paired_text.write(paired.compare(entrants), "36 hands", [], found, tmp_path / "table.md")
+    written = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert all(f"- {one}\n" in written for one in found)
+    assert "| – | `carpus_xception_crop` |" in written
 
 
 def test_models_of_stages_alone_are_compared_without_a_best(entrants: list[Entrant], tmp_path: Path) -> None:
