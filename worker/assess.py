@@ -3,6 +3,8 @@
 Before it: ``worker.read`` wrote the standard radiograph. After it: the views ``result`` and ``worklist``.
 """
 
+from time import perf_counter
+
 from db import fault, settings
 from db.states import Claim
 from db.vocabulary import Sex
@@ -28,10 +30,11 @@ def assess(claim: Claim, active: Active) -> None:
     active
         The model that assesses, with its engine.
     """
-    row = claim.radiograph
+    row, started = claim.radiograph, perf_counter()
     store = settings.shared().store
     with told_apart(store):
         pixels = standard.load(store / str(row.standard_path), str(row.standard_sha256))
+    load_ms = (perf_counter() - started) * 1000
     sex = Sex(row.patient_sex)
     age = ChronologicalAge.of(
         row.chronological_age_months, row.chronological_age_source, row.chronological_age_span_months
@@ -43,7 +46,7 @@ def assess(claim: Claim, active: Active) -> None:
         estimated,
         stage_of(estimated),
         explain(seen.predictions.heat_map.mean(axis=0)),
-        Timings(seen.preprocess_ms, seen.predict_ms),
+        Timings(load_ms + seen.preprocess_ms, seen.predict_ms),
         deviation(estimated, active.calibration, sex, age),
         interval_of(estimated, active.calibration, sex),
         probabilities_of(estimated, active.calibration, sex),
