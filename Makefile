@@ -41,11 +41,11 @@ peers: export MUST_HAVE_PEERS = 1
 peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers
 
-# Every recipe at full size, weights left out, a few steps on a few drawn hands, and its bundle asked: half an hour or so.
+# Every recipe at full size, weights left out, a few steps on a few drawn hands, and its bundle asked: a quarter of an hour or so.
 recipes: $(INSTALLED)
 	RECIPES=full $(BIN)/python -m pytest --timeout 3600 tests/training/test_recipes.py
 
-# Every recipe fitted small, on the same drawn hands: two or three hours, goes on when interrupted. Writes docs/comparison.*
+# Every recipe fitted small, on the same drawn hands: two hours or so, goes on when interrupted. Writes docs/comparison.*
 comparison: $(INSTALLED)
 	$(BIN)/python -m training survey
 
