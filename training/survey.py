@@ -27,7 +27,7 @@ OURS = "carpus_xception"
 _LEFT_OUT = "starter"  # made for another purpose, on more hands and with other sizes
 # Recipes with other values, that stand beside them in the survey to tell what a difference does.
 _VARIANTS = {"carpus_xception_crop": (OURS, ("name='carpus_xception_crop'", "preprocessing.crop='hand'"))}
-_WHY_VARIED = f"it is `{OURS}` on a crop of the hand, to tell what that does"
+_WHY_VARIED = f"it is {OURS} on a crop of the hand, to tell what that does"
 # A run of 750 steps is too short for the usual 0.99: by the end, what it knew would still be that of its beginning.
 _NORMALISATION_MOMENTUM = 0.95
 _SMALL = {"cnn", "shallow"}  # small enough as they are
