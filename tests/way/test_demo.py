@@ -50,7 +50,7 @@ def test_a_folder_of_labelled_pictures_becomes_a_table_with_errors_and_a_contact
     assert "not sent: pictures/none.png: no such file" in said
     assert process.returncode == 1  # for the one that could not be sent
     sheet = cv2.imread(str(home / "contact_sheet.png"))
-    assert sheet.shape == (366, 2048, 3)
+    assert sheet.shape == (386, 2048, 3)
     assert sheet.max() > 200
 
 
