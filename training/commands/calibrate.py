@@ -13,6 +13,7 @@ from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_of
 from training.commands.unseen import check_unseen
 from training.sources import KINDS, open_source
+from training.sources.source import counted
 from worker import bundle
 from worker.bundle import Bundle
 
@@ -40,8 +41,7 @@ def calibrate(
     spared, test = (source.chosen(part, fractions, seed) for part in parts)
     calibrated_card.check(checked, len(spared))
     calibration, tested = (
-        conformal.Cases(f"{len(cases)} {source.description}", _answers(checked, cases, work_folder))
-        for cases in (spared, test)
+        conformal.Cases(counted(cases, source), _answers(checked, cases, work_folder)) for cases in (spared, test)
     )
     kind = CalibratedOn.RADIOGRAPHS if source.are_radiographs else CalibratedOn.DRAWN_HANDS
     found = conformal.calibrate(calibration, tested, kind)

@@ -18,6 +18,7 @@ from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_
 from training.commands.unseen import are_of_one_kind, check_unseen
 from training.predictions import numbered
 from training.sources import KINDS, open_source
+from training.sources.source import counted
 from worker import bundle
 from worker.bundle import Bundle
 from worker.novelty import FILE, NoveltyFacts
@@ -50,7 +51,7 @@ def novelty(
     learned = _some(training)
     known, valid, tried = (_embeddings(checked, cases, work_folder) for cases in (learned, spared, test))
     usual = novel.usual(known)
-    words = [f"{len(cases):,} {source.description}" for cases in (learned, spared, test)]
+    words = [counted(cases, source) for cases in (learned, spared, test)]
     patients = numbered([case.patient for case in test])
     found = novel.facts(usual, words[0], (words[1], valid), (words[2], tried, patients))
     with tempfile.TemporaryDirectory() as temporary:

@@ -15,6 +15,7 @@ from training import recipe
 from training.cases import Case, Part
 from training.recipe import Recipe
 from training.sources import KINDS, open_source
+from training.sources.source import counted
 from training.split import DEFAULT_FRACTIONS
 
 WORK_FOLDER = Path(".carpus")
@@ -46,7 +47,7 @@ def chosen(data: str, part: Part | None, split_seed: int | None, folder: Path) -
     source, made_by = open_source(data), recipe.of_bundle(folder)
     cases = source.chosen(part, *split_of(made_by, split_seed))
     warnings = (DRAWN,) if not source.are_radiographs else (ALL,) if part is None else ()
-    return cases, Judged(f"{len(cases):,} {source.description}", warnings)
+    return cases, Judged(counted(cases, source), warnings)
 
 
 def split_of(made_by: Recipe | None, split_seed: int | None) -> tuple[Mapping[Part, float], int]:

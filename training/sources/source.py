@@ -4,7 +4,7 @@ Before it: `training.sources.open_source`. After it: `training.split` and `train
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,11 @@ class Collected:
     def chosen(self, part: Part | None, fractions: Fractions, seed: int) -> list[Case]:
         """Return all, or those of a part."""
         return list(self.cases) if part is None else self.parts(fractions, seed)[part]
+
+
+def counted(cases: Sequence[Case], source: Source) -> str:
+    """Return in words how many of a source's cases these are; of radiographs the source says how many it has."""
+    return f"{len(cases):,} {'of ' if source.are_radiographs else ''}{source.description}"
 
 
 def pseudonym(issuer: str, patient_id: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from training.cases import DataError, Part
 from training.sources import open_source
+from training.sources.source import Collected, counted
 from training.split import DEFAULT_FRACTIONS
 
 
@@ -47,3 +48,10 @@ def test_radiographs_to_evaluate_with_are_all_or_those_of_a_part(shared_data: Pa
 def test_anything_else_is_refused(data: str) -> None:
     with pytest.raises(DataError, match="phantoms:N"):
         open_source(data)
+
+
+def test_cases_are_counted_of_all_radiographs_but_not_of_all_hands_that_could_be_drawn() -> None:
+    drawn = open_source("phantoms:2")
+    cases = drawn.chosen(None, {}, 0)
+    assert counted(cases, drawn) == "2 hands drawn by training.phantom; no radiograph of a patient"
+    assert counted(cases, Collected("29 radiographs", ())) == "2 of 29 radiographs"
