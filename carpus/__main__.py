@@ -26,7 +26,7 @@ app = typer.Typer(
 def _ae_title(title: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
-    from dicom_listener.settings import AETitle
+    from db.addresses import AETitle
 
     try:
         return TypeAdapter[str](AETitle).validate_python(title)
@@ -209,6 +209,29 @@ def requeue(
         from carpus.requeue import run
 
         if not run(named or [], Console(), all_failed=all_failed, all_rejected=all_rejected):
+            raise typer.Exit(1)
+
+
+@app.command()
+def deliver(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(help="With --retry: these alone, by the ids in the view `deliveries`.", metavar="ID…"),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Send again what FAILED, or what is named.")] = False,
+) -> None:
+    """Show how far results got to their destinations, and with --retry send again what did not arrive.
+
+    Without --retry it ends with 1 where anything FAILED.
+    """
+    with _in_one_line():
+        from carpus import deliver as delivering
+
+        if named and not retry:
+            raise typer.BadParameter("ids go with --retry")
+        if retry:
+            delivering.retry(named or [], Console())
+        elif not delivering.show(Console()):
             raise typer.Exit(1)
 
 

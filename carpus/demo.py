@@ -34,7 +34,15 @@ _CALLING_AE_TITLE = "CARPUS-DEMO"
 # What another listener of this machine lets in, and how; the demonstration's own serves the demonstration alone.
 DOORS = tuple(
     f"{settings.PREFIX}{name}"
-    for name in ("PEERS", "CALLING_AE_TITLES", "TLS_CERTIFICATE", "TLS_KEY", "TLS_CLIENT_CA", "MAX_OBJECT_BYTES")
+    for name in (
+        "PEERS",
+        "CALLING_AE_TITLES",
+        "DESTINATIONS",
+        "TLS_CERTIFICATE",
+        "TLS_KEY",
+        "TLS_CLIENT_CA",
+        "MAX_OBJECT_BYTES",
+    )
 )
 
 

@@ -6,7 +6,7 @@ from db import settings
 from db.network import is_loopback
 from dicom_listener.memory import check_room
 from dicom_listener.settings import ListenerSettings
-from dicom_listener.tls import calling_context, certificates
+from dicom_listener.tls import certificates, requesters_context
 
 
 def doors() -> Finding:
@@ -35,7 +35,7 @@ def commitment() -> Finding:
     peers = (listener.commitment_peers or {}).items()
     open_peers = [ae_title for ae_title, address in peers if not is_loopback(address.host)]
     words = f"on, calls {len(peers)} requesters"
-    if calling_context(listener):
+    if requesters_context(listener):
         return Finding("commitment", f"{words} by TLS")
     if not open_peers:
         return Finding("commitment", words)

@@ -20,12 +20,14 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     LISTENER: ("python", "-m", "dicom_listener"),
     "read": (*_WORKER, "--queues", "read", "--pool", "prefork", "--concurrency", "2", "--hostname", "read@%h"),
     "assess": (*_WORKER, "--queues", "assess", "--pool", "threads", "--concurrency", "2", "--hostname", "assess@%h"),
+    "deliver": (*_WORKER, "--queues", "deliver", "--pool", "threads", "--concurrency", "4", "--hostname", "deliver@%h"),
     "flower": ("celery", "-A", "worker.app", "flower", "--conf=worker/flowerconfig.py"),
 }
 """Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
 
-WATCHED = ("read", "assess")  # whose health can be asked
+WATCHED = ("read", "assess", "deliver")  # whose health can be asked
 SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
+_ONLY_WITH = {"deliver": f"{settings.PREFIX}DESTINATIONS"}  # what there is nothing to do for without a setting
 # Beyond the time a process gives itself, after which a worker gives back what it has in hand and the listener leaves it
 # to the sweep; what is killed here is tried again after its claim lapses.
 STOP_SLACK_SECONDS = 5.0
@@ -89,6 +91,11 @@ class Process(child.Held):
     def _look_away(self) -> None:
         if self._watch:
             self._watch.end()
+
+
+def wanted(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the services that an environment has work for."""
+    return tuple(name for name in SERVICES if name not in _ONLY_WITH or environment.get(_ONLY_WITH[name]))
 
 
 def stop_seconds(name: str) -> float:

@@ -51,7 +51,7 @@ def run(named: Sequence[str], console: Console, *, all_failed: bool, all_rejecte
     if not named and not wanted:
         raise RequeueError("name radiographs by id or SOP Instance UID, or give --all or --rejected")
     with database.available() as url:
-        engine = _engine(url)
+        engine = engine_of(url)
         try:
             refused = [name for name in named if not _put_back(engine, name, console)]
             found = [_put_back(engine, str(one), console) for one in _in_state(engine, wanted)]
@@ -64,7 +64,8 @@ def run(named: Sequence[str], console: Console, *, all_failed: bool, all_rejecte
     return not refused
 
 
-def _engine(url: str) -> Engine:
+def engine_of(url: str) -> Engine:
+    """Return an engine for an address as libpq takes it, to be disposed of."""
     address = make_url(url).set(drivername="postgresql+psycopg")
     return create_engine(address, hide_parameters=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
 

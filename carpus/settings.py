@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from carpus import listing
-from db.settings import PREFIX, RoleSettings, Settings, SharedSettings, texts_in_files
+from db.settings import PREFIX, EntitySettings, RoleSettings, Settings, SharedSettings, texts_in_files
 from dicom_listener.settings import ListenerSettings
 from worker.settings import FlowerSettings, WorkerSettings
 
@@ -35,6 +35,7 @@ class StackSettings(Settings):
 
 CLASSES: tuple[type[Settings], ...] = (
     SharedSettings,
+    EntitySettings,
     RoleSettings,
     ListenerSettings,
     WorkerSettings,
@@ -62,10 +63,14 @@ class Setting:
 
 
 def known_settings() -> Iterator[Setting]:
-    """Yield every setting, by process."""
+    """Yield every setting, by process; one that several share, once."""
     yield Setting(f"{PREFIX}SECRETS", "/run/secrets", "folder of files that hold settings, such as passwords", False)
+    told: set[str] = set()
     for kind in CLASSES:
         for name, field in kind.model_fields.items():
+            if name in told:
+                continue
+            told.add(name)
             is_secret = "SecretStr" in str(field.annotation)
             yield Setting(f"{PREFIX}{name.upper()}", _default(field), field.description or "", is_secret)
 

@@ -16,7 +16,7 @@ from carpus import ports
 from carpus.embedded import Postgres, Redis
 from carpus.embedded.server import secret
 from carpus.logs import last_words
-from carpus.processes import LISTENER, MIGRATE, SERVICES, Process
+from carpus.processes import LISTENER, MIGRATE, Process, wanted
 from carpus.settings import absolute, texts
 from carpus.supervise import StackError, Supervisor
 from db.roles import Role
@@ -149,7 +149,7 @@ class Stack:
         self._supervisor.start(self.redis)
         environment = self.environment()
         self._migrate(environment)
-        self.processes = {name: Process(name, environment, self.logs / f"{name}.log") for name in SERVICES}
+        self.processes = {name: Process(name, environment, self.logs / f"{name}.log") for name in wanted(environment)}
         for process in self.processes.values():
             self._supervisor.start(process)
         self._wait_for(self.processes[LISTENER], self.ports.listener, self.ports.listener_host)

@@ -6,8 +6,8 @@ Used by ``carpus send`` and ``carpus echo``; the listener's side is :mod:`dicom_
 import ssl
 from pathlib import Path
 
+from db import tls
 from db.errors import PermanentError
-from dicom_listener import tls
 
 
 class TLSFilesError(PermanentError):

@@ -11,19 +11,38 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings.exceptions import SettingsError as UnreadableSourceError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from db import network
+from db.addresses import Address, AETitle, parse_addresses
 from db.bounded import Bounds
 from db.errors import SettingsError
 
 PREFIX = "CARPUS_"
 BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")  # plain, by TLS, on this machine
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _named(value: object) -> object:
+    """Refuse what would be told as a file's name in an error, though it must not be told at all."""
+    if isinstance(value, str) and "-----BEGIN" in value:
+        raise ValueError("holds the file's content, expected its path; in CARPUS_SECRETS give the file another name")
+    return value
+
+
+PEMFile = Annotated[Path | None, BeforeValidator(_named)]
+# pydantic-settings would take it for JSON.
+Destinations = Annotated[dict[str, Address] | None, NoDecode, BeforeValidator(parse_addresses)]
 
 
 class Settings(BaseSettings):
@@ -118,6 +137,21 @@ class SharedSettings(Settings):
             return self.broker_url
         password = self.broker_password.get_secret_value()
         return ";".join(_with_password(url, password) for url in self.broker_url.split(";"))
+
+
+class EntitySettings(Settings):
+    """Who we are to other application entities, whether they call us or we call them."""
+
+    ae_title: AETitle = Field(
+        "CARPUS", description="our application entity title, as listener and as sender of results"
+    )
+    tls_certificate: PEMFile = Field(
+        None, description="PEM file of our certificate and its chain: the listener speaks TLS only"
+    )
+    tls_key: PEMFile = Field(None, description="PEM file of its private key, without a passphrase")
+    destinations: Destinations = Field(
+        None, description="where results go, by AE title: `PACS=10.0.0.5:104,ARCHIVE=pacs.example:2762+tls`"
+    )
 
 
 class RoleSettings(Settings):

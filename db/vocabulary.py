@@ -85,6 +85,23 @@ class Note(StrEnum):
     INVERTED = "came as a negative, and was inverted"
 
 
+class ResultObject(StrEnum):
+    """What a destination gets of an assessment."""
+
+    REPORT = "report"
+    PICTURE = "picture"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is on its way; the last three are ends."""
+
+    WAITING = "WAITING"
+    SENDING = "SENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    WITHDRAWN = "WITHDRAWN"
+
+
 DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
 
 

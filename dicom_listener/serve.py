@@ -21,6 +21,7 @@ from db import log
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from db.settings import SharedSettings
 from dicom_listener.accept import SECONDARY_CAPTURES
+from dicom_listener.commitment.asked import handle_report, refuse_action
 from dicom_listener.commitment.left_open import LeftOpen
 from dicom_listener.commitment.request import handle_action
 from dicom_listener.commitment.service import StorageCommitment
@@ -121,7 +122,7 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     is_committing = settings.storage_commitment
     commitment = StorageCommitment(settings, store, STORAGE_CLASSES, database) if is_committing else None
     beside = commitment or LeftOpen(settings.sweep_seconds, database)
-    server = _server(settings, shared.max_object_bytes, store, registrar, commitment)
+    server = _server(settings, shared.max_object_bytes, store, registrar, database=database, commitment=commitment)
     registrar.start()
     sweep.start()
     beside.start()
@@ -134,6 +135,8 @@ def _server(
     max_object_bytes: int,
     store: Store,
     registrar: Registrar,
+    *,
+    database: Outage,
     commitment: StorageCommitment | None,
 ) -> Connections:
     # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
@@ -160,9 +163,14 @@ def _server(
         (evt.EVT_RELEASED, _log_association, ["association_released"]),
         (evt.EVT_ABORTED, _log_association, ["association_aborted"]),
     ]
+    if commitment is not None or settings.destinations:
+        # Whoever asks is the user; whoever reports on what we asked for, the provider.
+        entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=bool(settings.destinations))
+        handlers.append((evt.EVT_N_EVENT_REPORT, handle_report, [database]))
     if commitment is not None:
-        entity.add_supported_context(StorageCommitmentPushModel)
         handlers.append((evt.EVT_N_ACTION, handle_action, [commitment.conversations, commitment.database]))
+    elif settings.destinations:
+        handlers.append((evt.EVT_N_ACTION, refuse_action))
     address = (settings.listener_host, settings.listener_port)
     limits = {"settings": settings, "max_object_bytes": max_object_bytes}
     doors = {"certificates": certificates(settings), "refusals": refusals}

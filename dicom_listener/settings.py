@@ -1,14 +1,13 @@
 """The listener's own settings: where it listens, whom it lets in, how many and how much, and how long it waits."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.networks import IPvAnyNetwork
 from pydantic_settings import NoDecode
 
-from db.settings import Seconds, Settings
-from dicom_listener.commitment.peers import CommitmentPeers
+from db.addresses import Address, AETitle, parse_addresses
+from db.settings import EntitySettings, PEMFile, Seconds
 
 
 def _parts(value: object) -> object:
@@ -16,29 +15,29 @@ def _parts(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _named(value: object) -> object:
-    """Refuse what would be told as a file's name in an error, though it must not be told at all."""
-    if isinstance(value, str) and "-----BEGIN" in value:
-        raise ValueError("holds the file's content, expected its path; in CARPUS_SECRETS give the file another name")
-    return value
+def _by_one_way(peers: dict[str, Address] | None) -> dict[str, Address] | None:
+    """Refuse TLS for one requester alone: the authorities' setting says it for all."""
+    if any(address.is_tls for address in (peers or {}).values()):
+        raise ValueError("expected no +tls here: CARPUS_COMMITMENT_CA lets all reports go out by TLS")
+    return peers
 
 
-# PS3.5 table 6.2-1: 16 characters of the default repertoire, no backslash, not spaces alone.
-AETitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[ -\[\]-~]{1,16}$")]
 AETitles = Annotated[tuple[AETitle, ...], NoDecode, BeforeValidator(_parts)]
-PEMFile = Annotated[Path | None, BeforeValidator(_named)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts)]
+# pydantic-settings would take it for JSON.
+CommitmentPeers = Annotated[
+    dict[str, Address] | None, NoDecode, BeforeValidator(parse_addresses), AfterValidator(_by_one_way)
+]
 SHORTEST_KEY_CHARACTERS = 32  # as long as the hash: RFC 2104 section 3
 
 
-class ListenerSettings(Settings):
+class ListenerSettings(EntitySettings):
     """What the DICOM listener needs to know beside the shared settings."""
 
     listener_host: str = Field(
         "127.0.0.1", min_length=1, description="address the DICOM listener binds; `0.0.0.0` for all"
     )
     listener_port: int = Field(11112, ge=0, le=65535, description="its TCP port; 0 lets the system choose")
-    ae_title: AETitle = Field("CARPUS", description="its application entity title")
     site: str = Field(
         "local", min_length=1, max_length=64, description="issuer of a patient ID where the object names none"
     )
@@ -59,8 +58,6 @@ class ListenerSettings(Settings):
     peers: Networks = Field(
         (), description="addresses and networks that may connect, as `10.1.2.3,10.2.0.0/16`; none: any"
     )
-    tls_certificate: PEMFile = Field(None, description="PEM file of our certificate and its chain: TLS only")
-    tls_key: PEMFile = Field(None, description="PEM file of its private key, without a passphrase")
     tls_client_ca: PEMFile = Field(
         None, description="PEM file of authorities; senders must show a certificate of one of them"
     )

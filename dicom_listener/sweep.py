@@ -9,7 +9,7 @@ import threading
 
 from sqlalchemy import func, select
 
-from db import log, overdue, steps
+from db import deliveries, log, overdue, steps
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
@@ -22,6 +22,7 @@ from worker.app import enqueue, queue_length
 _LOCK = (1_667_330_672, 1)
 # Since its last byte was written; one that is removed too early only lets its sender try again.
 _ABANDONED_AFTER_SECONDS = 120
+_MOST_DELIVERIES = 1_000  # published by one sweep
 
 _log = log.get(__name__)
 
@@ -82,6 +83,7 @@ class Sweep:
                     self._register_arrivals()
                     for step in steps.STEPS:
                         self._republish(step)
+                    self._republish_deliveries()
                     self._retention.purge_some()
                     self._unowned.remove_some()
         finally:
@@ -130,6 +132,19 @@ class Sweep:
             missing = waiting - queue_length(step.queue)
             if missing > 0:
                 self._publish_overdue(step, missing)
+
+    def _republish_deliveries(self) -> None:
+        """Publish what waits for destinations that may be asked, as far as it has no message."""
+        with transaction() as session:
+            if expired := deliveries.expire_claims(session):
+                _log.warning("claims_expired", queue=deliveries.QUEUE, deliveries=expired)
+            due = deliveries.due(session, _MOST_DELIVERIES)
+        if self._stopping.is_set() or not due:
+            return
+        with self._broker.tolerated():
+            missing = max(len(due) - queue_length(deliveries.QUEUE), 0)
+            for delivery_id in due[:missing]:
+                enqueue(deliveries.QUEUE, delivery_id)
 
     def _publish_overdue(self, step: steps.Step, missing: int) -> None:
         with transaction() as session:

@@ -13,12 +13,9 @@ from pathlib import Path
 
 from db import log
 from db.errors import SettingsError
-from db.settings import PREFIX
+from db.tls import SUITES, calling_context, check_readable, load_authorities, load_certificate, own_files, variable
 from dicom_listener.settings import ListenerSettings
 
-# Of TLS 1.2 those with forward secrecy and authenticated encryption; those of TLS 1.3 are all of that kind. The level
-# refuses RSA keys below 2048 bits.
-SUITES = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
 _Stamp = tuple[tuple[int, int, int, int], ...]
 
 _log = log.get(__name__)
@@ -75,47 +72,21 @@ class Certificates:
         return tuple(stamps)
 
     def _files(self) -> dict[str, Path]:
-        files = {_variable("tls_certificate"): self._certificate, _variable("tls_key"): self._key}
-        return files | ({_variable("tls_client_ca"): self._client_ca} if self._client_ca else {})
+        files = {variable("tls_certificate"): self._certificate, variable("tls_key"): self._key}
+        return files | ({variable("tls_client_ca"): self._client_ca} if self._client_ca else {})
 
     def _load(self) -> ssl.SSLContext:
         for name, path in self._files().items():
-            _check_readable(name, path)
+            check_readable(name, path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(SUITES)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-        self.load_into(context)
+        load_certificate(context, self._certificate, self._key)
         if self._client_ca:
-            _load_authorities(context, _variable("tls_client_ca"), self._client_ca)
+            load_authorities(context, variable("tls_client_ca"), self._client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
-
-    def load_into(self, context: ssl.SSLContext) -> None:
-        """Let connections of a context show the certificate.
-
-        Raises
-        ------
-        SettingsError
-            When it cannot be used.
-        """
-        # OpenSSL does not say which of the two files it could not read.
-        _load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), _variable("tls_certificate"), self._certificate)
-        try:
-            # Without a password of ours it would ask for one at the terminal.
-            context.load_cert_chain(self._certificate, self._key, password="")
-        except ssl.SSLError as error:
-            name = _variable("tls_key")
-            if error.reason == "KEY_VALUES_MISMATCH":
-                words = f"{self._key} is not the key of the certificate in {self._certificate}"
-            elif error.reason in {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}:
-                name, words = (
-                    _variable("tls_certificate"),
-                    "it is too weak: expected RSA of 2048 bits or more, or ECDSA",
-                )
-            else:
-                words = f"{self._key} holds no private key in PEM without a passphrase"
-            raise SettingsError(f"{name}: {words}") from error
 
 
 def certificates(settings: ListenerSettings) -> Certificates | None:
@@ -133,19 +104,19 @@ def certificates(settings: ListenerSettings) -> Certificates | None:
     """
     if settings.tls_certificate is None and settings.tls_key is None and settings.tls_client_ca is None:
         return None
-    if settings.tls_certificate is None or settings.tls_key is None:
-        missing = _variable("tls_certificate" if settings.tls_certificate is None else "tls_key")
-        raise SettingsError(f"{missing}: missing; TLS needs a certificate and its key")
-    return Certificates(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    files = own_files(settings)
+    if files is None:
+        raise SettingsError(f"{variable('tls_certificate')}: missing; TLS needs a certificate and its key")
+    return Certificates(*files, settings.tls_client_ca)
 
 
-def calling_context(settings: ListenerSettings) -> ssl.SSLContext | None:
-    """Return how to connect to a requester, or None for plain TCP; made anew, so that renewed files count at once.
+def requesters_context(settings: ListenerSettings) -> ssl.SSLContext | None:
+    """Return how to connect to a requester of storage commitment, or None for plain TCP.
 
     Parameters
     ----------
     settings
-        The listener's; its own certificate, where it has one, is shown to requesters that ask for it.
+        The listener's.
 
     Raises
     ------
@@ -154,39 +125,4 @@ def calling_context(settings: ListenerSettings) -> ssl.SSLContext | None:
     """
     if settings.commitment_ca is None:
         return None
-    context = client_context()
-    name, path = _variable("commitment_ca"), settings.commitment_ca
-    _check_readable(name, path)
-    _load_authorities(context, name, path)
-    own = certificates(settings)
-    if own:
-        own.load_into(context)
-    return context
-
-
-def client_context() -> ssl.SSLContext:
-    """Return what BCP 195 asks of who connects; it trusts nobody yet."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(SUITES)
-    # So that a certificate without an authority can be trusted by itself; its name is compared all the same.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
-
-
-def _check_readable(name: str, path: Path) -> None:
-    try:
-        path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{name}: {path} cannot be read ({error.strerror})") from error
-
-
-def _load_authorities(context: ssl.SSLContext, name: str, path: Path) -> None:
-    try:
-        context.load_verify_locations(path)
-    except ssl.SSLError as error:
-        raise SettingsError(f"{name}: {path} holds no certificate in PEM") from error
-
-
-def _variable(name: str) -> str:
-    return f"{PREFIX}{name.upper()}"
+    return calling_context(settings, variable("commitment_ca"), settings.commitment_ca)

@@ -84,12 +84,20 @@ def test_only_the_migration_is_the_owner_and_nobody_has_a_password_not_its_own(s
 def test_the_listener_s_settings_come_from_outside_and_the_store_goes_to_whom_it_needs(
     services: dict[str, Any],
 ) -> None:
-    optional = [{"path": "listener.env", "required": False}]
+    files = [{"path": name, "required": False} for name in ("listener.env", "results.env")]
     with_file = {name: service["env_file"] for name, service in services.items() if "env_file" in service}
-    assert with_file == {"listener": optional, "migrate": optional}  # which forgets patients as the listener knows them
+    assert (
+        with_file
+        == {
+            "listener": files,
+            "migrate": files[:1],  # which forgets patients as the listener knows them
+            "deliver": files,
+            **dict.fromkeys(("assess", "assess-gpu-0"), files[1:]),  # which plan what goes where
+        }
+    )
     with_store = {name for name, service in ours(services) if "store:/var/lib/carpus/store" in service["volumes"]}
     assert with_store == set(dict(ours(services))) - {"flower"}
-    assert "listener.env" in (ROOT / ".gitignore").read_text().split()
+    assert {"listener.env", "results.env"} <= set((ROOT / ".gitignore").read_text().split())
 
 
 def test_the_image_makes_an_owner_who_is_no_superuser_and_may_migrate(
@@ -182,7 +190,7 @@ def test_services_wait_for_healthy_servers_and_long_running_ones_have_a_health_c
     assert services["listener"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
-@pytest.mark.parametrize("name", ["read", "assess", "assess-gpu-0"])
+@pytest.mark.parametrize("name", ["read", "assess", "assess-gpu-0", "deliver"])
 def test_a_worker_that_hangs_is_ended_by_its_health_check(services: dict[str, Any], name: str) -> None:
     service, queue = services[name], name.removesuffix("-gpu-0")
     assert service["healthcheck"]["test"] == ["CMD", "python", "-m", "worker.health", queue]

@@ -1,4 +1,4 @@
-"""The Celery application: two tasks on two queues, JSON only, acknowledged late, and a message that is only a row's id.
+"""The Celery application: three tasks on three queues, JSON only, acknowledged late; a message is only a row's id.
 
 Importing this module is light: no settings read, no connection, no machine learning. The listener imports it too, only
 to enqueue.
@@ -13,13 +13,14 @@ from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES
 from redis.exceptions import RedisError
 
-from db import settings
+from db import log, settings
 from db.errors import SettingsError
 
-QUEUES = ("read", "assess")
+QUEUES = ("read", "assess", "deliver")
 
 TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.transport:Transport"))
 app = Celery("carpus", include=["worker.tasks"])
+_log = log.get(__name__)
 
 
 def _configuration() -> dict[str, Any]:
@@ -65,22 +66,38 @@ def _configuration() -> dict[str, Any]:
 app.add_defaults(_configuration)
 
 
-def enqueue(queue: str, radiograph_id: int) -> None:
-    """Publish the message that a radiograph waits for a step; call it after the row's commit.
+def enqueue(queue: str, row_id: int) -> None:
+    """Publish the message that a row waits; call it after the row's commit.
 
     Parameters
     ----------
     queue
-        ``read`` or ``assess``: the queue's name and the task's.
-    radiograph_id
-        The row.
+        One of `QUEUES`: the queue's name and the task's.
+    row_id
+        The radiograph's, or the delivery's.
 
     Raises
     ------
     kombu.exceptions.OperationalError
         When Redis is away or full; nothing is lost, since the sweep publishes again.
     """
-    app.send_task(queue, args=[radiograph_id], queue=queue, retry=False)
+    app.send_task(queue, args=[row_id], queue=queue, retry=False)
+
+
+def offer(queue: str, row_id: int) -> None:
+    """Publish the message that a row waits, if Redis is there; else the sweep does once it is back.
+
+    Parameters
+    ----------
+    queue
+        The queue's name and the task's.
+    row_id
+        The row.
+    """
+    try:
+        enqueue(queue, row_id)
+    except OperationalError:
+        _log.warning("message_not_published")
 
 
 def queue_length(queue: str) -> int:

@@ -1,21 +1,24 @@
 """One assessment, from the standard radiograph to the row: the table of contents of everything in between.
 
-Before it: ``worker.read`` wrote the standard radiograph. After it: the views ``result`` and ``worklist``.
+Before it: ``worker.read`` wrote the standard radiograph. After it: the views ``result`` and ``worklist``,
+and ``worker.deliver``.
 """
 
 from time import perf_counter
 
-from db import fault, settings
+from db import deliveries, fault, settings
 from db.states import Claim
 from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
+from worker.app import offer
 from worker.estimate import estimate, interval_of
 from worker.explain import explain
 from worker.look import look
 from worker.maturity import ChronologicalAge, deviation
 from worker.record import Finding, Timings, record
 from worker.review import review_reasons
+from worker.settings import worker
 from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
@@ -54,4 +57,5 @@ def assess(claim: Claim, active: Active) -> None:
         review_reasons(seen.radiograph, seen.novelty),
         seen.notes,
     )
-    record(claim, active, finding)
+    for delivery_id in record(claim, active, finding, worker().destinations or ()):
+        offer(deliveries.QUEUE, delivery_id)

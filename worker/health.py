@@ -12,13 +12,13 @@ import sys
 import time
 
 from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
 
-from db import steps
+from db import deliveries, steps
 from db.errors import TransientError
 from db.session import transaction
-from db.steps import Step
 from worker import hung, settings
-from worker.app import app, next_message
+from worker.app import QUEUES, app, next_message
 
 PING_SECONDS = 5.0  # each; it is asked again while it may be reconnecting
 # So long a message may head the queue while nobody works; a free worker takes it within a second.
@@ -32,19 +32,20 @@ def main() -> int:
     Then 1 stands for a worker that was asked to end, ``HUNG_STATUS`` for one that does not answer.
     """
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
-    parser.add_argument("queue", choices=steps.STEP_OF_QUEUE)
+    parser.add_argument("queue", choices=QUEUES)
     parser.add_argument("--ping-seconds", type=float, default=PING_SECONDS)
     parser.add_argument("--patience-seconds", type=float, default=PATIENCE_SECONDS)
     given = parser.parse_args()
-    step = steps.STEP_OF_QUEUE[given.queue]
-    worker = f"{step.queue}@{socket.gethostname()}"  # as --hostname names it
+    worker = f"{given.queue}@{socket.gethostname()}"  # as --hostname names it
     try:
         if not _answers(worker, given.ping_seconds):
-            is_ended = hung.end(step.queue)
+            is_ended = hung.end(given.queue)
             return _complain(f"{worker} does not answer{' and was killed' if is_ended else ''}", settings.HUNG_STATUS)
-        if _is_stalled(step, given.patience_seconds):
+        if _is_stalled(given.queue, given.patience_seconds):
             app.control.shutdown(destination=[worker])
-            return _complain(f"messages wait in the queue {step.queue} and nobody takes them; {worker} is asked to end")
+            return _complain(
+                f"messages wait in the queue {given.queue} and nobody takes them; {worker} is asked to end"
+            )
     except (OperationalError, TransientError) as error:
         sys.stderr.write(f"carpus: a server is away, so that nothing can be said of {worker} ({error})\n")
     return 0
@@ -58,17 +59,22 @@ def _answers(worker: str, ping_seconds: float) -> bool:
     return True
 
 
-def _is_stalled(step: Step, patience_seconds: float) -> bool:
-    """Watch until anything moves: a radiograph in work, or another message at the queue's head."""
-    head, deadline = next_message(step.queue), time.monotonic() + patience_seconds
-    while head is not None and next_message(step.queue) == head:
+def _is_stalled(queue: str, patience_seconds: float) -> bool:
+    """Watch until anything moves: a row in work, or another message at the queue's head."""
+    head, deadline = next_message(queue), time.monotonic() + patience_seconds
+    while head is not None and next_message(queue) == head:
         with transaction() as session:
-            if steps.is_at_work(session, step):
+            if _is_at_work(session, queue):
                 return False
         if time.monotonic() > deadline:
             return True
         time.sleep(_POLL_SECONDS)
     return False
+
+
+def _is_at_work(session: Session, queue: str) -> bool:
+    step = steps.STEP_OF_QUEUE.get(queue)
+    return steps.is_at_work(session, step) if step else deliveries.is_at_work(session)
 
 
 def _complain(message: str, status: int = 1) -> int:

@@ -3,6 +3,7 @@
 Before it: ``worker.assess`` has everything. After it: SQL.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
@@ -11,13 +12,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db import fault, states
+from db import deliveries, fault, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Assessment, Radiograph
-from db.vocabulary import Note, ReviewReason, SdsUnknown, Sex, Stage
+from db.vocabulary import Note, ResultObject, ReviewReason, SdsUnknown, Sex, Stage
 from worker.active import Active, model_version_id
 from worker.calibration import AgeInterval
+from worker.deliver.uids import object_uid
 from worker.estimate import Estimate, StageProbabilities
 from worker.explain import HeatMap
 from worker.maturity import Deviation
@@ -47,8 +49,8 @@ class Finding:
     notes: tuple[Note, ...] = ()
 
 
-def record(claim: Claim, active: Active, finding: Finding) -> None:
-    """Store one assessment and end the radiograph as ``COMPLETED``, both or neither.
+def record(claim: Claim, active: Active, finding: Finding, destinations: Iterable[str] = ()) -> list[int]:
+    """Store one assessment, end the radiograph as ``COMPLETED`` and plan its deliveries, all or nothing.
 
     Written twice for the same radiograph and model version, the first stands, and is the current one again. A
     radiograph that a later revision has superseded in the meantime gets its assessment, marked superseded.
@@ -61,6 +63,13 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
         The model that assessed.
     finding
         What it found.
+    destinations
+        Where the result is to go, by AE title.
+
+    Returns
+    -------
+    list of int
+        Deliveries to publish, one for each destination; none of what is superseded.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
         )
         _supersede_others(session, claim.radiograph.id, model)
         states.finish(session, claim)
-        session.execute(
+        assessment_id = session.scalars(
             insert(Assessment)
             .values(
                 radiograph_id=claim.radiograph.id,
@@ -93,8 +102,14 @@ def record(claim: Claim, active: Active, finding: Finding) -> None:
             .on_conflict_do_update(
                 index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
             )
-        )
+            .returning(Assessment.id)
+        ).one()
+        planned = []
+        if superseded_at is None:
+            uids = {kind: object_uid(claim.radiograph, active.bundle.digest, kind) for kind in ResultObject}
+            planned = deliveries.plan(session, assessment_id, uids, destinations)
         fault.point("assess_uncommitted")
+    return planned
 
 
 def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from db import settings, steps
-from db.settings import Seconds, Settings
+from db.settings import EntitySettings, PEMFile, Seconds, Settings
 from worker.bundle import starter_folder
+from worker.limits import Limits
 
 # What a read may take beyond its time limit until the claim lapses: ending a process and starting its successor.
 LEASE_MARGIN_SECONDS = 15
@@ -16,8 +17,8 @@ HUNG_STATUS = 3  # with which `worker.health` ends where a worker does not answe
 _RECONNECTION_SECONDS = 40.0
 
 
-class WorkerSettings(Settings):
-    """What the read and assess workers need beside the shared settings."""
+class WorkerSettings(EntitySettings):
+    """What the workers need beside the shared settings."""
 
     bundle: Path = Field(default_factory=starter_folder, description="folder of the model bundle that assesses")
     read_seconds: Seconds = Field(60, description="longest time to read one object; then its process is ended")
@@ -39,6 +40,13 @@ class WorkerSettings(Settings):
         None, description="turned and mirrored views of a radiograph to average over, 1 or 10; the model card's"
     )
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")
+
+    destination_ca: PEMFile = Field(
+        None, description="PEM file of the authorities of destinations that are reached by TLS"
+    )
+    delivery_days: float = Field(
+        7, gt=0, description="a destination that is away is called again so long; then deliveries to it are `FAILED`"
+    )
 
     @field_validator("views")
     @classmethod
@@ -70,6 +78,17 @@ class FlowerSettings(Settings):
 def worker() -> WorkerSettings:
     """Return this process's worker settings, read once."""
     return settings.load(WorkerSettings)
+
+
+def limits() -> Limits:
+    """Return how large an object and its image may be to be opened."""
+    shared, chosen = settings.shared(), worker()
+    return Limits(
+        maximum_bytes=shared.max_object_bytes,
+        maximum_pixels=chosen.max_pixels,
+        maximum_decoded_bytes=chosen.max_decoded_bytes,
+        bounds=shared.bounds(),
+    )
 
 
 def unanswered_seconds() -> float:

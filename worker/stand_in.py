@@ -89,7 +89,8 @@ def stop_within(seconds: float) -> None:
 
 def _end() -> None:
     """End the worker; its pool's processes end with it. Messages not acknowledged are published again by the sweep."""
-    in_hand = tuple(state.active_requests)
+    # A delivery is not answered for: its claim lapses, and it is sent again under the same UIDs.
+    in_hand = [request for request in state.active_requests if isinstance(request, AnsweredFor)]
     logger.warning("stop_cut_short", radiographs=len(in_hand))
     try:
         for request in in_hand:

@@ -6,21 +6,17 @@ Before it: the listener stored and registered the object. After it: ``worker.ass
 from pathlib import Path
 from time import perf_counter
 
-from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
-from db import fault, log, settings, states, steps
+from db import fault, settings, states, steps
 from db.session import transaction
 from db.states import Claim, LapsedClaimError
 from db.tables import Radiograph
 from worker import radiograph as standard
-from worker.app import enqueue
-from worker.limits import Limits
+from worker.app import offer
 from worker.read import read
-from worker.settings import worker
+from worker.settings import limits
 from worker.store_outage import told_apart
-
-logger = log.get(__name__)
 
 
 def standardise(claim: Claim) -> None:
@@ -46,7 +42,7 @@ def standardise(claim: Claim) -> None:
     started = perf_counter()
     path = row.standard_file
     with told_apart(store):
-        pixels = read(store / row.object_path, _limits())
+        pixels = read(store / row.object_path, limits())
         sha256 = standard.save(pixels, store / path, store / "incoming")
     fault.point("read_saved")
     read_ms = (perf_counter() - started) * 1000
@@ -58,10 +54,7 @@ def standardise(claim: Claim) -> None:
         _remove_unowned(store / path, row)
         raise
     fault.point("read_written")
-    try:
-        enqueue(steps.ASSESS.queue, row.id)
-    except OperationalError:
-        logger.warning("message_not_published")  # the row waits; the sweep publishes it once Redis is back
+    offer(steps.ASSESS.queue, row.id)
 
 
 def _remove_unowned(path: Path, row: Radiograph) -> None:
@@ -74,13 +67,3 @@ def _remove_unowned(path: Path, row: Radiograph) -> None:
     with transaction() as session:
         if session.scalar(owner) is None:
             path.unlink(missing_ok=True)
-
-
-def _limits() -> Limits:
-    shared, chosen = settings.shared(), worker()
-    return Limits(
-        maximum_bytes=shared.max_object_bytes,
-        maximum_pixels=chosen.max_pixels,
-        maximum_decoded_bytes=chosen.max_decoded_bytes,
-        bounds=shared.bounds(),
-    )

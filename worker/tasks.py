@@ -1,4 +1,4 @@
-"""The two Celery tasks. Each takes one number, the radiograph's id, and leaves everything else to its step."""
+"""The Celery tasks. Each takes one number, the row's id, and leaves everything else to what it calls."""
 
 import resource
 from typing import Any
@@ -7,7 +7,7 @@ from billiard.process import current_process
 from celery import signals
 from celery.concurrency import get_implementation
 
-from db import log, steps
+from db import deliveries, log, steps
 from db.errors import CarpusError
 from db.process import die_with_parent
 from worker import settings
@@ -16,7 +16,8 @@ from worker.steps import perform
 
 # Reading meets hostile input: only processes can be ended for time or memory. Assessing shares one engine, and
 # TensorFlow must not be forked once it is loaded.
-POOLS = {steps.READ.queue: {"prefork"}, steps.ASSESS.queue: {"threads", "solo"}}
+# Delivering waits for others, most of the time.
+POOLS = {steps.READ.queue: {"prefork"}, steps.ASSESS.queue: {"threads", "solo"}, deliveries.QUEUE: {"threads"}}
 
 
 @app.task(name=steps.READ.queue, Request="worker.stand_in:AnsweredFor")
@@ -40,6 +41,14 @@ def assess(radiograph_id: int) -> None:
         settings.worker().lease_seconds(steps.ASSESS),
         lambda claim: assess_radiograph(claim, active()),
     )
+
+
+@app.task(name=deliveries.QUEUE)
+def deliver(delivery_id: int) -> None:
+    """Send what waits for one destination of one assessment."""
+    from worker.deliver.deliver import deliver as deliver_results
+
+    deliver_results(delivery_id)
 
 
 @signals.setup_logging.connect

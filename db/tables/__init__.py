@@ -3,6 +3,7 @@
 from db.tables.assessment import Assessment, ModelVersion, ReferenceRead
 from db.tables.base import MAX_BONE_AGE_MONTHS, MAX_CHRONOLOGICAL_AGE_MONTHS, Base
 from db.tables.commitment import StorageCommitment
+from db.tables.delivery import Delivery
 from db.tables.radiograph import Radiograph
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MAX_CHRONOLOGICAL_AGE_MONTHS",
     "Assessment",
     "Base",
+    "Delivery",
     "ModelVersion",
     "Radiograph",
     "ReferenceRead",

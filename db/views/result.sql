@@ -3,6 +3,7 @@
 -- From low to high is the interval that holds nine of ten bone ages; it is shown with its caveat or not at all.
 SELECT
     r.id AS radiograph_id,
+    a.id AS assessment_id,
     r.sop_instance_uid,
     r.revision,
     r.study_instance_uid,

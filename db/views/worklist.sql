@@ -1,5 +1,6 @@
 -- What has no answer yet, and why: what is on its way, and what waits for a person.
 -- An estimate that must be reviewed stands in `result` too, with needs_review.
+-- What could not be delivered to an archive has a line of its own.
 -- A network that answers stages has no bone age to give; its answer lacks only where the sexes' stages disagree.
 SELECT
     r.id AS radiograph_id,
@@ -58,3 +59,26 @@ WHERE
     )
     AND r.superseded_at IS NULL
     AND r.state = 'COMPLETED'
+UNION ALL
+SELECT
+    r.id,
+    r.sop_instance_uid,
+    r.revision,
+    r.study_instance_uid,
+    r.accession_number,
+    r.patient_id_issuer,
+    r.patient_id,
+    r.state,
+    'the ' || d.object || ' was not delivered to ' || d.destination || ': '
+    || coalesce(d.last_error, 'no reason was noted'),
+    TRUE,
+    d.attempts,
+    r.received_at,
+    d.due_at,
+    r.ended_at,
+    NULL::double precision,
+    NULL::double precision
+FROM delivery AS d
+INNER JOIN assessment AS a ON d.assessment_id = a.id
+INNER JOIN radiograph AS r ON a.radiograph_id = r.id
+WHERE d.state = 'FAILED' AND a.superseded_at IS NULL AND r.superseded_at IS NULL

@@ -18,13 +18,13 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from db import fault, log
+from db.addresses import Address
 from db.errors import SettingsError, TransientError
 from db.session import transaction
 from db.tables import StorageCommitment
 from dicom_listener.commitment import ledger, report
 from dicom_listener.commitment.delivery import note_answer, note_failure
 from dicom_listener.commitment.open_association import ANSWER_SECONDS
-from dicom_listener.commitment.peers import Address
 from dicom_listener.commitment.references import Outcome
 from dicom_listener.commitment.statuses import told_status
 
@@ -147,7 +147,7 @@ class Caller:
         try:
             context = self._tls()
             tls = (context, address.host) if context else None
-            association = entity.associate(*address, ae_title=ae_title, ext_neg=roles, tls_args=tls)
+            association = entity.associate(address.host, address.port, ae_title=ae_title, ext_neg=roles, tls_args=tls)
         except SettingsError as error:  # a file was taken away meanwhile, or is just being renewed
             raise UnreachableRequesterError(str(error)) from error
         except OSError as error:  # the host's name is unknown

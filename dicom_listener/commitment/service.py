@@ -13,7 +13,7 @@ from dicom_listener.commitment.loop import Loop
 from dicom_listener.outage import Outage
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.store import Store
-from dicom_listener.tls import calling_context
+from dicom_listener.tls import requesters_context
 
 # While somebody waits on an open association: whether it still does, whether its object has its row by now.
 _LOOK_SECONDS = 0.5
@@ -46,7 +46,7 @@ class StorageCommitment:
         self.database = database
         peers = settings.commitment_peers or {}
         self.conversations = Conversations(decided, peers, self._wake_answering, self._wake_calling)
-        secured = partial(calling_context, settings)
+        secured = partial(requesters_context, settings)
         secured()  # a file that cannot be used is told of at the start
         held = self.conversations.held
         caller = Caller(

@@ -93,6 +93,6 @@ def test_a_question_without_end_holds_nobody_up_and_is_given_up(clock: Clock, wa
     assert not asked.is_running
 
 
-def test_both_workers_are_watched(tmp_path: Path) -> None:
+def test_all_workers_are_watched(tmp_path: Path) -> None:
     watched = [name for name in SERVICES if Process(name, {}, tmp_path / "log")._watch is not None]
-    assert watched == list(WATCHED) == ["read", "assess"]
+    assert watched == list(WATCHED) == ["read", "assess", "deliver"]

@@ -10,7 +10,6 @@ from db.errors import SettingsError
 from db.session import transaction
 from dicom_listener.commitment import open_association
 from dicom_listener.commitment.call import Caller
-from dicom_listener.commitment.peers import parse_peers
 from dicom_listener.settings import ListenerSettings
 from tests.dicom_listener.conftest import poll
 from tests.dicom_listener.requester import AE_TITLE, Requester, ask, commitments, committing, due_now, information
@@ -141,13 +140,8 @@ def test_a_requester_that_breaks_off_in_the_middle_of_a_report_is_called_back(
     assert len(requester.report().failed) == 1000
 
 
-def test_addresses_are_read_by_ae_title() -> None:
-    peers = parse_peers("PACS=10.0.0.5:104, CR 1-A=[fd00::7]:11112,X=host.example:1")
-    assert peers == {"PACS": ("10.0.0.5", 104), "CR 1-A": ("fd00::7", 11112), "X": ("host.example", 1)}
-
-
 @pytest.mark.parametrize(
-    "text", ["PACS", "PACS=host", "=host:1", "PACS=host:0", "PACS=host:65536", "A=b:1,A=c:1", " =h:1"]
+    "text", ["PACS", "PACS=host", "=host:1", "PACS=host:0", "PACS=host:65536", "A=b:1,A=c:1", " =h:1", "A=b:1+tls"]
 )
 def test_a_malformed_address_names_its_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARPUS_COMMITMENT_PEERS", text)

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from carpus.ports import free_port
 from carpus.stack import Ports, Stack
+from tests.pacs import AE_TITLE, Pacs
 from tests.way.running import Way
 
 
 @pytest.fixture(scope="session")
-def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+def pacs() -> Pacs:
+    """The archive that results go to; away, as long as no test lets it run."""
+    return Pacs(free_port())
+
+
+@pytest.fixture(scope="session")
+def way(tmp_path_factory: pytest.TempPathFactory, pacs: Pacs) -> Iterator[Way]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port}")
         patch.setenv("CARPUS_SWEEP_SECONDS", "0.5")
         patch.setenv("CARPUS_REPUBLISH_SECONDS", "2")
         patch.setenv("CARPUS_RETRY_SECONDS", "1")

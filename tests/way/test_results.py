@@ -178,5 +178,5 @@ def test_flower_shows_tasks_by_name_with_ids_only_and_only_to_who_logs_in(way: W
         with urllib.request.urlopen(request, timeout=5) as response:
             return [task for task in json.load(response).values() if json.loads(task["args"]) == [row["id"]]]
 
-    way.wait_until(lambda: {task["name"] for task in tasks()} == {"read", "assess"}, "both tasks are in Flower")
+    way.wait_until(lambda: {task["name"] for task in tasks()} >= {"read", "assess"}, "both tasks are in Flower")
     assert all(task["kwargs"] == "{}" for task in tasks())

@@ -1,0 +1,129 @@
+"""From the modality to the archive: the report and the picture of a radiograph, in its study, numbers as in SQL."""
+
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+
+from db.vocabulary import Sex
+from tests.encodings import eight_bit
+from tests.pacs import Pacs, running
+from tests.way.running import SUCCESS, Way
+from training.phantom import draw
+
+BONE_AGE = "85151-9"
+PICTURE = draw(94, Sex.FEMALE, seed=7, rows=600).image
+
+
+def numbers(report: Dataset) -> dict[str, float]:
+    """Return every NUM of a report by its concept's code."""
+    found: dict[str, float] = {}
+
+    def look(items: Any) -> None:
+        for item in items:
+            if item.ValueType == "NUM":
+                code, measured = item.ConceptNameCodeSequence[0].CodeValue, item.MeasuredValueSequence[0]
+                assert code not in found, f"{code} is in the report twice"
+                found[code] = measured.FloatingPointValue
+            look(item.get("ContentSequence", []))
+
+    look(report.ContentSequence)
+    return found
+
+
+def _sent(patient_sex: str = "F", **elements: str) -> Dataset:
+    sent = eight_bit(PICTURE)
+    sent.StudyInstanceUID, sent.SeriesInstanceUID = generate_uid(), generate_uid()
+    sent.PatientBirthDate, sent.AcquisitionDate, sent.PatientSex = "20140301", "20220301", patient_sex
+    for keyword, value in elements.items():
+        setattr(sent, keyword, value)
+    return sent
+
+
+def _delivered(way: Way, pacs: Pacs, sent: Dataset) -> tuple[Dataset, Dataset]:
+    """Return the report and the picture that came of an object, which must be all that came."""
+
+    def of_study(objects: list[Dataset]) -> list[Dataset]:
+        return [one for one in objects if one.StudyInstanceUID == sent.StudyInstanceUID]
+
+    pacs.wait_until(lambda: of_study(pacs.reports) and of_study(pacs.pictures), "report and picture")
+    (report,), (picture,) = of_study(pacs.reports), of_study(pacs.pictures)
+    return report, picture
+
+
+def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: Way, pacs: Pacs) -> None:
+    sent = _sent(StudyID="S1", AccessionNumber="A-17")
+    assert way.send([sent]) == [SUCCESS]
+    (row,) = way.wait_for_ends([sent])
+    ours = "SELECT * FROM deliveries WHERE radiograph_id = %s ORDER BY object"
+    way.wait_until(lambda: all(one["last_error"] for one in way.sql(ours, row["id"])), "an attempt failed")
+    assert {(one["state"], one["refusals"]) for one in way.sql(ours, row["id"])} <= {("WAITING", 0), ("SENDING", 0)}
+    pacs.report_to = way.stack.ports.listener
+    with running(pacs):
+        report, picture = _delivered(way, pacs, sent)
+        way.wait_until(lambda: all(one["committed_at"] for one in way.sql(ours, row["id"])), "commitment is reported")
+    assert [(one["state"], one["last_error"]) for one in way.sql(ours, row["id"])] == [("DELIVERED", None)] * 2
+    (result,) = way.results([sent])
+    assert numbers(report)[BONE_AGE] == result["bone_age_months"]
+    assert numbers(report)["121416"] == result["bone_age_sds"]
+    assert numbers(report)["371886008"] == result["bone_age_high_months"] - result["bone_age_months"]
+    assert numbers(report)["371885007"] == result["bone_age_months"] - result["bone_age_low_months"]
+    for made in (report, picture):
+        assert (made.PatientID, made.StudyID, made.AccessionNumber) == (sent.PatientID, "S1", "A-17")
+        assert made.SeriesInstanceUID != sent.SeriesInstanceUID
+    assert report.VerificationFlag == "UNVERIFIED"
+    assert picture.SourceImageSequence[0].ReferencedSOPInstanceUID == sent.SOPInstanceUID
+    assert picture.BurnedInAnnotation == "YES"
+    assert f"({result['bone_age_months']:.0f} months)" in picture.ImageComments
+
+
+def test_what_must_be_reviewed_goes_back_without_a_number(way: Way, pacs: Pacs) -> None:
+    sent = _sent()
+    sent.PixelData = (90 + PICTURE.astype(np.uint32) // 2**14).astype(np.uint8).tobytes()  # of four grey values
+    assert way.send([sent]) == [SUCCESS]
+    way.wait_for_ends([sent])
+    (result,) = way.results([sent])
+    assert result["needs_review"]
+    with running(pacs):
+        report, picture = _delivered(way, pacs, sent)
+    assert result["bone_age_months"] is not None
+    assert numbers(report) == {}
+    assert "months" not in picture.ImageComments
+    assert "hardly any contrast" in picture.ImageComments
+
+
+def test_an_unknown_sex_leaves_no_number_in_the_report_and_both_in_the_picture(way: Way, pacs: Pacs) -> None:
+    sent = _sent("O", StudyID="S3")
+    assert way.send([sent]) == [SUCCESS]
+    way.wait_for_ends([sent])
+    with running(pacs):
+        report, _ = _delivered(way, pacs, sent)
+    assert numbers(report) == {}
+
+
+def test_a_corrected_radiograph_s_report_names_the_one_before_it(way: Way, pacs: Pacs) -> None:
+    sent = _sent(StudyID="S4")
+    with running(pacs):
+        way.send([sent])
+        way.wait_for_ends([sent])
+        first, _ = _delivered(way, pacs, sent)
+        sent.PatientSex = "M"
+        way.send([sent])
+        pacs.wait_until(lambda: len([one for one in pacs.reports if one.StudyID == "S4"]) == 2, "a second report")
+    second = next(one for one in pacs.reports if one.StudyID == "S4" and one.SOPInstanceUID != first.SOPInstanceUID)
+    (study,) = second.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert study.StudyInstanceUID == sent.StudyInstanceUID
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+    assert "PredecessorDocumentsSequence" not in first
+
+
+def test_what_went_back_is_never_assessed(way: Way, pacs: Pacs) -> None:
+    with running(pacs):
+        pacs.wait_until(lambda: pacs.pictures)
+    picture = pacs.pictures[-1]
+    assert way.send([picture]) == [SUCCESS]
+    (row,) = way.wait_for_ends([picture])
+    assert row["state"] == "NOT_APPLICABLE"
+    assert "Carpus" in row["state_reason"] or "DERIVED" in row["state_reason"]

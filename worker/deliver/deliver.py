@@ -1,0 +1,145 @@
+"""One delivery, from the row to the destination's answer: the table of contents of everything in between.
+
+Before it: ``worker.record`` planned it in the assessment's transaction. After it: the view ``deliveries``. Whatever
+happens, the row says why, and the worker lives on.
+"""
+
+import ssl
+from collections.abc import Sequence
+
+from structlog.contextvars import bound_contextvars
+
+from db import deliveries, fault, log
+from db.addresses import Address
+from db.errors import CarpusError, SettingsError, TransientError
+from db.session import transaction
+from db.tables import Delivery
+from db.tls import calling_context, variable
+from db.vocabulary import DeliveryState
+from worker import settings
+from worker.deliver.archive import Archive, DestinationAwayError, DestinationRefusedError, connected, silence_libraries
+from worker.deliver.objects import Made, OutdatedResultError, make
+from worker.deliver.uids import derived
+
+# Longer than connecting, negotiating, two objects and a commitment may take, each at its time limit: 92 s.
+LEASE_SECONDS = 100.0
+LONGEST_WAIT_SECONDS = 60.0  # a destination that is back waits no longer than this
+_UNKNOWN = "CARPUS_DESTINATIONS names it no more"
+_MOST_DOUBLINGS = 10
+
+logger = log.get(__name__)
+
+
+def deliver(delivery_id: int) -> None:
+    """Send what waits for one destination of one assessment.
+
+    Parameters
+    ----------
+    delivery_id
+        One of its rows; a message may come twice or late, then nothing is done.
+    """
+    silence_libraries()
+    with bound_contextvars(delivery_id=delivery_id):
+        try:
+            with transaction() as session:
+                held = deliveries.claim(session, delivery_id, LEASE_SECONDS)
+            if not held:
+                logger.info("nothing_to_do")
+                return
+            fault.point("deliver_claimed")
+            _deliver(held)
+        except TransientError as error:  # the database is away: the claim lapses, and it is sent again
+            logger.warning("delivery_not_noted", reason=str(error))
+
+
+def _deliver(held: Sequence[Delivery]) -> None:
+    chosen, destination = settings.worker(), held[0].destination
+    address = (chosen.destinations or {}).get(destination)
+    if address is None:
+        _note_away(held, _UNKNOWN)
+        return
+    try:
+        made = make(held)
+        with connected(chosen.ae_title, destination, address, _tls(address)) as archive:
+            with transaction() as session:
+                deliveries.reached(session, destination)
+            _send(archive, made)
+    except OutdatedResultError as error:
+        with transaction() as session:
+            deliveries.put_back(session, held, str(error), _wait_seconds(held))
+    except (DestinationAwayError, SettingsError) as error:
+        _note_away(held, str(error))
+    except TransientError:
+        raise
+    except Exception as error:  # the border: any fault is these objects' next attempt
+        logger.exception("delivery_failed")
+        reason = str(error) if isinstance(error, DestinationRefusedError) else f"it cannot be made: {_kind(error)}"
+        for row in held:
+            _note_refused(row, reason)
+
+
+def _send(archive: Archive, made: Sequence[Made]) -> None:
+    """Send each object, note each answer before anything else, then ask for commitment."""
+    stored = []
+    for one in made:
+        try:
+            archive.store(one.dataset)
+        except DestinationRefusedError as error:
+            _note_refused(one.row, str(error))
+            continue
+        fault.point("deliver_stored")
+        with transaction() as session:
+            deliveries.delivered(session, one.row.id)
+        fault.point("deliver_noted")
+        logger.info("delivered", destination=one.row.destination, object=one.row.object)
+        stored.append(one)
+    if stored and archive.offers_commitment:
+        _ask_commitment(archive, stored)
+
+
+def _ask_commitment(archive: Archive, stored: Sequence[Made]) -> None:
+    ids = [one.row.id for one in stored]
+    # Another for each attempt, for what an earlier one was asked for may still be reported on.
+    commitment_uid = derived("commitment", *ids, stored[0].row.attempts)
+    with transaction() as session:
+        deliveries.note_asked(session, ids, commitment_uid)  # before the report can come
+    if not archive.ask_commitment(commitment_uid, [one.dataset for one in stored]):
+        with transaction() as session:
+            deliveries.note_asked(session, ids, None)
+
+
+def _note_away(held: Sequence[Delivery], reason: str) -> None:
+    days = settings.worker().delivery_days
+    with transaction() as session:
+        given_up = deliveries.away(session, held, reason, _wait_seconds(held), days)
+    log_it = logger.error if given_up else logger.warning
+    log_it("destination_away", destination=held[0].destination, reason=reason, given_up=given_up)
+
+
+def _note_refused(row: Delivery, reason: str) -> None:
+    delay_seconds = settings.worker().retry_seconds * 2 ** min(row.refusals, _MOST_DOUBLINGS)
+    with transaction() as session:
+        state = deliveries.refused(session, row, reason, delay_seconds)
+    log_it = logger.error if state == DeliveryState.FAILED else logger.warning
+    log_it("delivery_refused", destination=row.destination, object=row.object, reason=reason)
+
+
+def _wait_seconds(held: Sequence[Delivery]) -> float:
+    """Return how long to wait for a destination that is away: longer each time, up to a minute."""
+    tries = max(row.attempts - row.refusals for row in held)
+    wait_seconds: float = settings.worker().retry_seconds * 2 ** min(max(tries - 1, 0), _MOST_DOUBLINGS)
+    return min(wait_seconds, LONGEST_WAIT_SECONDS)
+
+
+def _tls(address: Address) -> ssl.SSLContext | None:
+    chosen = settings.worker()
+    if not address.is_tls:
+        return None
+    if chosen.destination_ca is None:
+        raise SettingsError(f"{variable('destination_ca')}: missing; a destination is to be reached by TLS")
+    return calling_context(chosen, variable("destination_ca"), chosen.destination_ca)
+
+
+def _kind(error: Exception) -> str:
+    """Return what an error is, and only our own's words: a library's may quote a header."""
+    return str(error) if isinstance(error, CarpusError) else f"unexpected {type(error).__name__}, see the worker's log"
