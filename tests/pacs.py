@@ -1,5 +1,6 @@
 """An archive for tests: it takes reports and pictures, answers as it is told, and reports on what it commits to."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,7 +59,14 @@ class Pacs:
 
 
 @contextmanager
-def running(pacs: Pacs, *, commits: bool = True, kinds: tuple[str, ...] = ()) -> Iterator[Pacs]:
+def running(
+    pacs: Pacs,
+    *,
+    commits: bool = True,
+    kinds: tuple[str, ...] = (),
+    ae_title: str = AE_TITLE,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Pacs]:
     """Run an archive on loopback.
 
     Parameters
@@ -69,8 +77,12 @@ def running(pacs: Pacs, *, commits: bool = True, kinds: tuple[str, ...] = ()) ->
         Whether it offers storage commitment.
     kinds
         SOP classes that it takes; none: reports and pictures.
+    ae_title
+        Its own, by which it must be called.
+    tls
+        How it speaks TLS; None: it does not.
     """
-    entity = AE(AE_TITLE)
+    entity = AE(ae_title)
     entity.require_called_aet = True
     for kind in kinds or (ComprehensiveSRStorage, SecondaryCaptureImageStorage):
         entity.add_supported_context(kind)
@@ -78,7 +90,7 @@ def running(pacs: Pacs, *, commits: bool = True, kinds: tuple[str, ...] = ()) ->
     if commits:
         entity.add_supported_context(StorageCommitmentPushModel)
         handlers.append((evt.EVT_N_ACTION, _take_request, [pacs]))
-    server = entity.start_server(("127.0.0.1", pacs.port), block=False, evt_handlers=handlers)
+    server = entity.start_server(("127.0.0.1", pacs.port), block=False, evt_handlers=handlers, ssl_context=tls)
     try:
         yield pacs
     finally:

@@ -32,6 +32,13 @@ class Authority:
         issued.private_key_pem.write_to_path(identity.key)
         return identity
 
+    def server_context(self) -> ssl.SSLContext:
+        """Return how a server shows a certificate of this authority."""
+        identity = self.issue("server")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(identity.certificate, identity.key)
+        return context
+
     def client_context(self, identity: Identity | None = None) -> ssl.SSLContext:
         """Return how a client trusts this authority and, if asked, shows a certificate."""
         context = ssl.create_default_context(cafile=self.certificate)

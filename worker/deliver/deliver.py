@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from db import deliveries, fault, log
 from db.addresses import Address
-from db.errors import CarpusError, SettingsError, TransientError
+from db.errors import CarpusError, OutageError, SettingsError
 from db.session import transaction
 from db.tables import Delivery
 from db.tls import calling_context, variable
@@ -48,7 +48,7 @@ def deliver(delivery_id: int) -> None:
                 return
             fault.point("deliver_claimed")
             _deliver(held)
-        except TransientError as error:  # the database is away: the claim lapses, and it is sent again
+        except OutageError as error:  # the database is away: the claim lapses, and it is sent again
             logger.warning("delivery_not_noted", reason=str(error))
 
 
@@ -64,18 +64,15 @@ def _deliver(held: Sequence[Delivery]) -> None:
             with transaction() as session:
                 deliveries.reached(session, destination)
             _send(archive, made)
-    except OutdatedResultError as error:
+    except (OutdatedResultError, OutageError) as error:
         with transaction() as session:
             deliveries.put_back(session, held, str(error), _wait_seconds(held))
     except (DestinationAwayError, SettingsError) as error:
         _note_away(held, str(error))
-    except TransientError:
-        raise
     except Exception as error:  # the border: any fault is these objects' next attempt
         logger.exception("delivery_failed")
-        reason = str(error) if isinstance(error, DestinationRefusedError) else f"it cannot be made: {_kind(error)}"
         for row in held:
-            _note_refused(row, reason)
+            _note_refused(row, f"it cannot be made: {_kind(error)}")
 
 
 def _send(archive: Archive, made: Sequence[Made]) -> None:

@@ -23,6 +23,7 @@ from worker.deliver.result import Result
 from worker.deliver.source import source_header
 from worker.deliver.uids import object_uid
 from worker.settings import limits, worker
+from worker.store_outage import told_apart
 
 _RESULT = text("SELECT * FROM result WHERE assessment_id = :assessment_id")
 
@@ -60,14 +61,17 @@ def make(held: Sequence[Delivery]) -> list[Made]:
     ------
     OutdatedResultError
         When there is no such result at present.
+    OutageError
+        When the store or the database is away.
     CarpusError
         When the files cannot be read.
     """
     facts = _facts(held[0].assessment_id)
     store = settings.shared().store
-    source = source_header(store / facts.radiograph.object_path, limits())
     made = {ResultObject.REPORT: _report, ResultObject.PICTURE: _picture}
-    return [Made(row, made[ResultObject(row.object)](facts, source)) for row in held]
+    with told_apart(store):
+        source = source_header(store / facts.radiograph.object_path, limits())
+        return [Made(row, made[ResultObject(row.object)](facts, source)) for row in held]
 
 
 def _facts(assessment_id: int) -> _Facts:

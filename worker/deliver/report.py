@@ -100,6 +100,7 @@ def make_report(result: Result, source: Dataset, uids: Uids, beside: Beside, lat
         transfer_syntax_uid=ExplicitVRLittleEndian,
         previous_versions=[_as_dataset(beside.predecessor)] if beside.predecessor else None,
     )
+    report.pop("ContributingEquipmentSequence", None)  # highdicom, at the time of day
     file_in_study(report, source)
     stamp(report, result)
     return report
