@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from db.vocabulary import Sex
 from worker import brush, explain
 from worker.deliver.canvas import BOLD, Canvas, Colour, Style
-from worker.deliver.result import VERIFICATION, Line, Result, about_model, lines, other_sex
+from worker.deliver.result import VERIFICATION, Line, Result, about_model, in_words, lines, other_sex
 from worker.maturity import ChronologicalAge
 from worker.preprocess import Preprocessing
 from worker.stage import ADOLESCENT_FROM_MONTHS, ADULT_FROM_MONTHS
@@ -122,8 +122,7 @@ def _words_of_headline(result: Result) -> tuple[str, str, Style]:
         return "Needs review", "a person must look first; no estimate is shown", _HEADLINE_WARNING
     sex = {"F": "female", "M": "male"}.get(result.patient_sex, "of unknown sex")
     if result.bone_age_months is not None:
-        years, rest = divmod(round(result.bone_age_months), 12)
-        return f"{years} years {rest} months", f"bone age, {result.bone_age_months:.0f} months; {sex}", _HEADLINE
+        return in_words(result.bone_age_months), f"bone age, {result.bone_age_months:.0f} months; {sex}", _HEADLINE
     if result.bone_age_if_female_months is not None:
         return "No single bone age", "the estimate depends on the sex, which is not known", _HEADLINE_WARNING
     return result.stage or "No stage", f"by bone age; {sex}", _HEADLINE

@@ -96,7 +96,7 @@ def headline(result: Result) -> str:
     if result.needs_review:
         return "Needs review: the estimate is withheld"
     if result.bone_age_months is not None:
-        return f"Bone age {in_words(result.bone_age_months)}"
+        return f"Bone age {in_both(result.bone_age_months)}"
     if result.bone_age_if_female_months is not None:
         return "No bone age: the sex is not known"
     return f"Stage by bone age: {result.stage}" if result.stage else "No stage: the sex is not known"
@@ -117,7 +117,7 @@ def other_sex(result: Result) -> list[Line]:
         return []
     months = {"female": result.bone_age_if_female_months, "male": result.bone_age_if_male_months}
     used = {"F": "female", "M": "male"}.get(result.sex_used or "")
-    return [Line(f"Estimate if {sex}", in_words(one)) for sex, one in months.items() if one is not None and sex != used]
+    return [Line(f"Estimate if {sex}", in_both(one)) for sex, one in months.items() if one is not None and sex != used]
 
 
 def about_model(result: Result) -> list[Line]:
@@ -129,17 +129,24 @@ def about_model(result: Result) -> list[Line]:
 
 
 def in_words(months: float, *, is_short: bool = False) -> str:
-    """Return an age as years and months, and months: ``9 years 10 months (118 months)``, or ``9 y 10 mo``.
+    """Return an age as years and months: ``9 years 10 months``, or ``9 y 10 mo``.
 
     Parameters
     ----------
     months
         Of age, not negative.
     is_short
-        Whether without the whole in months.
+        Whether as short as can be understood.
     """
     years, rest = divmod(round(months), _MONTHS_A_YEAR)
-    return f"{years} y {rest} mo" if is_short else f"{years} years {rest} months ({round(months)} months)"
+    if is_short:
+        return f"{years} y {rest} mo"
+    return f"{years} year{'s' * (years != 1)} {rest} month{'s' * (rest != 1)}"
+
+
+def in_both(months: float) -> str:
+    """Return an age as years and months, and in months alone: ``9 years 10 months (118 months)``."""
+    return f"{in_words(months)} ({months:.0f} months)"
 
 
 def _estimate(result: Result) -> list[Line]:
@@ -166,7 +173,7 @@ def _beside_age(result: Result) -> list[Line]:
             f"{in_words(result.chronological_age_months, is_short=True)} to {in_words(upper, is_short=True)}, as stated"
         )
     else:
-        age = in_words(result.chronological_age_months)
+        age = in_both(result.chronological_age_months)
     said = [Line("Chronological age", age)]
     if result.bone_age_sds is None:
         return [*said, Line("Standard deviations", f"none: {result.sds_unknown_because or 'not reckoned'}")]
