@@ -16,6 +16,7 @@ from worker.look import look
 from worker.maturity import ChronologicalAge, deviation
 from worker.record import Finding, Timings, record
 from worker.review import review_reasons
+from worker.side import Declared, judge
 from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
@@ -42,6 +43,7 @@ def assess(claim: Claim, active: Active) -> None:
     seen = look(pixels, active, sex)
     fault.point("assess_predicted")
     estimated = estimate(seen.predictions)
+    verdict = judge(seen.pose.side, Declared.of(row))
     finding = Finding(
         estimated,
         stage_of(estimated),
@@ -51,7 +53,8 @@ def assess(claim: Claim, active: Active) -> None:
         interval_of(estimated, active.calibration, sex),
         probabilities_of(estimated, active.calibration, sex),
         seen.novelty,
-        review_reasons(seen.radiograph, seen.novelty),
-        seen.notes,
+        review_reasons(seen.radiograph, seen.novelty, seen.pose.turn_degrees) + verdict.review_reasons,
+        seen.notes + verdict.notes,
+        seen.pose.side,
     )
     record(claim, active, finding)
