@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpus.followed import Followed
-from db.vocabulary import Note
 from worker import explain, radiograph
 from worker.preprocess import Preprocessing
 
@@ -53,13 +52,13 @@ def write(followed: Sequence[Followed], store: Path, bundle: Path, path: Path) -
 def _tile(one: Followed, store: Path, bundle: Path) -> NDArray[np.uint8]:
     """Return (rows, columns, 3) uint8 red, green, blue: the radiograph, its overlay, and a line below them."""
     picture = radiograph.load(store / one.columns["standard_path"], one.columns["standard_sha256"])
-    if Note.INVERTED in (one.columns.get("notes") or ()):
-        picture = radiograph.negative(picture)
+    notes = one.columns.get("notes") or ()
     preprocessing = Preprocessing.model_validate(one.columns["model_preprocessing"])
     rows, columns = picture.shape
     scale = min((TILE_ROWS - 2 * _MARGIN) / rows, (TILE_COLUMNS / 2 - 2 * _MARGIN) / columns)
-    plain = cv2.cvtColor((picture // 257).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-    explained = explain.overlay(picture, np.asarray(one.columns["heat_map"], np.float32), preprocessing, bundle)
+    plain = cv2.cvtColor((radiograph.as_shown(picture, notes) // 257).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    heat_map = np.asarray(one.columns["heat_map"], np.float32)
+    explained = explain.overlay_as_shown(picture, notes, heat_map, preprocessing, bundle)
     tile = np.zeros((TILE_ROWS + CAPTION_ROWS, TILE_COLUMNS, 3), np.uint8)
     for tile_half, image in zip(np.hsplit(tile, 2), (plain, explained), strict=True):
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -77,12 +77,46 @@ class ReviewReason(StrEnum):
     CLIPPED = "a quarter or more of the hand is clipped to white"
     NO_HAND = "no hand is found, or it reaches all borders"
     CUT_OFF = "the hand is cut off"
+    NOT_UPRIGHT = "the hand is not upright"
+    SIDE = "the side it appears to be is not the one that its header says"
 
 
 class Note(StrEnum):
     """What was done to a radiograph before its assessment that its reader must know."""
 
     INVERTED = "came as a negative, and was inverted"
+    RIGHT = "a right hand, assessed mirrored"
+    LEFT_MIRRORED = "a left hand with its thumb on the left, assessed mirrored"
+    RIGHT_OR_MIRRORED = "appears right or mirrored, assessed mirrored"
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the network saw the radiograph mirrored."""
+        return self in _MIRRORED
+
+
+_MIRRORED = frozenset({Note.RIGHT, Note.LEFT_MIRRORED, Note.RIGHT_OR_MIRRORED})
+
+
+class Laterality(StrEnum):
+    """Which hand a header says it is: Image Laterality (0020,0062), else Laterality (0020,0060)."""
+
+    LEFT = "L"
+    RIGHT = "R"
+
+
+class ViewPosition(StrEnum):
+    """From which side the hand was seen, by the header: from its back (PA) or its palm (AP)."""
+
+    PA = "PA"
+    AP = "AP"
+
+
+class Side(StrEnum):
+    """As which hand a hand appears if it is seen from its back: of an upright left one, the thumb is on the right."""
+
+    LEFT = "left"
+    RIGHT = "right"
 
 
 class ResultObject(StrEnum):

@@ -4,8 +4,8 @@ After :mod:`header`, before :mod:`accept`. A birth date is used for the age and 
 
 References
 ----------
-DICOM PS3.3 C.7.1.1 (patient), C.7.2.2 (patient's age), C.7.3.1 and C.7.6.1 (dates);
-PS3.5 table 6.2-1 (AS, DA).
+DICOM PS3.3 C.7.1.1 (patient), C.7.2.2 (patient's age), C.7.3.1 and C.7.6.1 (dates, Laterality), C.7.6.1.1.1 (Patient
+Orientation), C.8.11.3 (Image Laterality, View Position); PS3.5 table 6.2-1 (AS, DA); PS3.16 CID 4010 (DX view).
 """
 
 import re
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
 
 from db.errors import RejectedRadiographError
 from db.tables import MAX_CHRONOLOGICAL_AGE_MONTHS
-from db.vocabulary import AgeSource, Sex
+from db.vocabulary import AgeSource, Laterality, Sex, ViewPosition
 from dicom_listener import terms
-from dicom_listener.header import named, text
+from dicom_listener.header import coded, named, text, texts
 from dicom_listener.statuses import InvalidUIDError
 from dicom_listener.store import checked_uid
 
@@ -28,6 +29,9 @@ _IMAGE_DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")  # with dots: as before DICOM 3.0, and still sent
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _AGE_UNIT_MONTHS = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 12.0}
+_LATERALITIES = {"L": Laterality.LEFT, "R": Laterality.RIGHT, "B": None, "U": None}  # both, unpaired
+_DIRECTIONS = re.compile("[APRLHF]{1,3}")
+_VIEWS = ((codes.cid4010.PosteroAnterior, ViewPosition.PA), (codes.cid4010.AnteroPosterior, ViewPosition.AP))
 _SEXES = {"M": Sex.MALE, "F": Sex.FEMALE, "O": Sex.OTHER}
 
 
@@ -45,6 +49,9 @@ class Description:
     chronological_age_source: AgeSource | None
     chronological_age_span_months: float | None
     modality: str | None
+    laterality: Laterality | None
+    patient_orientation: str | None
+    view_position: ViewPosition | None
 
 
 def describe(header: Dataset, site: str) -> Description:
@@ -69,6 +76,9 @@ def describe(header: Dataset, site: str) -> Description:
         chronological_age_source=age_source,
         chronological_age_span_months=age_span_months,
         modality=modality if (modality := text(header, "Modality").upper()) in terms.MODALITIES else None,
+        laterality=laterality(header),
+        patient_orientation=patient_orientation(header),
+        view_position=view_position(header),
     )
 
 
@@ -94,6 +104,27 @@ def check_identity(header: Dataset, sop_class_uid: str, sop_instance_uid: str) -
 def patient_sex(header: Dataset) -> Sex:
     """Return the patient's sex; a value that the standard does not have says nothing and counts as missing."""
     return _SEXES.get(text(header, "PatientSex").upper(), Sex.MISSING)
+
+
+def laterality(header: Dataset) -> Laterality | None:
+    """Return which hand it is by Image Laterality, or where that is no term of the standard by Laterality."""
+    stated = (text(header, keyword).upper() for keyword in ("ImageLaterality", "Laterality"))
+    return next((_LATERALITIES[value] for value in stated if value in _LATERALITIES), None)
+
+
+def patient_orientation(header: Dataset) -> str | None:
+    r"""Return where rows and columns run to, such as ``L\H``; None where it is not two directions of the standard."""
+    directions = texts(header, "PatientOrientation")
+    is_understood = len(directions) == 2 and all(map(_DIRECTIONS.fullmatch, directions))  # noqa: PLR2004  as its VM
+    return "\\".join(directions) if is_understood else None
+
+
+def view_position(header: Dataset) -> ViewPosition | None:
+    """Return from which side the hand was seen by View Position, else by the view's code."""
+    stated = text(header, "ViewPosition").upper()
+    if stated:
+        return ViewPosition(stated) if stated in set(ViewPosition) else None
+    return next((view for one in coded(header, "ViewCodeSequence") for code, view in _VIEWS if one == code), None)
 
 
 def chronological_age(header: Dataset) -> tuple[float, AgeSource, float] | tuple[None, None, None]:

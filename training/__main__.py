@@ -10,6 +10,7 @@ from training.commands.evaluate import evaluate
 from training.commands.fit import fit
 from training.commands.novelty import novelty
 from training.commands.phantom import phantom
+from training.commands.silhouettes import silhouettes
 from training.commands.survey import survey
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
 )
 errors = Console(stderr=True)
 
-for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom):
+for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom, silhouettes):
     app.command()(command)
 
 

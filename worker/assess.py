@@ -19,6 +19,7 @@ from worker.maturity import ChronologicalAge, deviation
 from worker.record import Finding, Timings, record
 from worker.review import review_reasons
 from worker.settings import worker
+from worker.side import Declared, judge
 from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
@@ -45,6 +46,7 @@ def assess(claim: Claim, active: Active) -> None:
     seen = look(pixels, active, sex)
     fault.point("assess_predicted")
     estimated = estimate(seen.predictions)
+    verdict = judge(seen.pose.side, Declared.of(row))
     finding = Finding(
         estimated,
         stage_of(estimated),
@@ -54,8 +56,9 @@ def assess(claim: Claim, active: Active) -> None:
         interval_of(estimated, active.calibration, sex),
         probabilities_of(estimated, active.calibration, sex),
         seen.novelty,
-        review_reasons(seen.radiograph, seen.novelty),
-        seen.notes,
+        review_reasons(seen.radiograph, seen.novelty, seen.pose.turn_degrees) + verdict.review_reasons,
+        seen.notes + verdict.notes,
+        seen.pose.side,
     )
     for delivery_id in record(claim, active, finding, worker().destinations or ()):
         offer(deliveries.QUEUE, delivery_id)

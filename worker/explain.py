@@ -4,6 +4,7 @@ Before it: an engine gave the heat map with the estimate. After it: ``worker.rec
 contact sheet and the pictures for readers are drawn from them.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.preprocess import Preprocessing, crop_box, placed
+from worker.radiograph import as_assessed, is_mirrored
 
 OPACITY = 0.55  # of the hottest place; the bone below stays readable
 
@@ -103,3 +105,31 @@ def overlay(
     grey = (radiograph / 257.0)[:, :, None]
     blended: NDArray[np.float64] = grey * (1 - opacity) + colours * opacity
     return np.clip(blended, 0, 255).astype(np.uint8)
+
+
+def overlay_as_shown(
+    radiograph: NDArray[np.uint16],
+    notes: Collection[str],
+    grid: NDArray[np.float32],
+    preprocessing: Preprocessing,
+    folder: Path = Path(),
+) -> NDArray[np.uint8]:
+    """Draw a stored heat map over its radiograph as a reader shall see it, whatever was done before the network saw it.
+
+    Parameters
+    ----------
+    radiograph
+        The standard one, (rows, columns) uint16, as it was stored. Not changed.
+    notes
+        Of the assessment.
+    grid, preprocessing, folder
+        As for `overlay`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns, 3) uint8, red, green, blue, over what `worker.radiograph.as_shown` returns: a negative is
+        inverted, a hand that was assessed mirrored lies as it came.
+    """
+    drawn = overlay(as_assessed(radiograph, notes), grid, preprocessing, folder)
+    return np.ascontiguousarray(drawn[:, ::-1]) if is_mirrored(notes) else drawn

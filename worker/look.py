@@ -1,8 +1,10 @@
-"""One look of the network at a radiograph, and another at its negative where it may be one.
+"""One look of the network at a radiograph, and another at its negative where it may be one; of a left hand each.
 
-Before it: ``worker.assess`` has loaded the standard radiograph. After it: ``worker.estimate``, ``worker.explain`` and
-``worker.review``. A wrong Photometric Interpretation gives a negative, on which a network guesses. It is bright in its
-greater part and unlike what the network knows (``worker.novelty``), and less unlike once it is inverted.
+Before it: ``worker.assess`` has loaded the standard radiograph. After it: ``worker.estimate``, ``worker.explain``,
+``worker.side`` and ``worker.review``. A wrong Photometric Interpretation gives a negative, on which a network guesses.
+It is bright in its greater part and unlike what the network knows (``worker.novelty``), and less unlike once it is
+inverted. The network knows left hands, whose thumb is on the right: a hand that surely lies the other way round is
+mirrored for it.
 """
 
 from dataclasses import dataclass, replace
@@ -13,12 +15,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from db.vocabulary import Note, Sex
+from db.vocabulary import Note, Sex, Side
 from worker.active import Active
 from worker.engines import Predictions
 from worker.estimate import sex_inputs
+from worker.pose import Pose, find_pose
 from worker.preprocess import preprocess
-from worker.radiograph import negative
+from worker.radiograph import mirrored, negative
 
 _LONG_SIDE_PIXELS: Final = 256
 
@@ -32,7 +35,9 @@ class Look:
     Attributes
     ----------
     radiograph
-        (rows, columns) uint16, bone bright: the standard one, or its negative.
+        (rows, columns) uint16, bone bright: the standard one or its negative, mirrored where the hand appears right.
+    pose
+        How the hand lay before that.
     novelty
         Over the model's threshold; None where the model has no such check.
     preprocess_ms, predict_ms
@@ -40,6 +45,7 @@ class Look:
     """
 
     radiograph: Radiograph
+    pose: Pose
     predictions: Predictions
     novelty: float | None
     preprocess_ms: float
@@ -89,13 +95,16 @@ def may_be_negative(radiograph: Radiograph) -> bool:
 def _look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
     card = active.bundle.card
     started = perf_counter()
-    image = preprocess(radiograph, card.preprocessing, active.bundle.folder)
+    pose = find_pose(radiograph)
+    seen = mirrored(radiograph) if pose.side is Side.RIGHT else radiograph
+    image = preprocess(seen, card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
     inputs = sex_inputs(card, sex)
     predictions = active.engine.predict(np.repeat(image[np.newaxis], len(inputs), axis=0), inputs)
     predicted = perf_counter()
     return Look(
-        radiograph,
+        seen,
+        pose,
         predictions,
         active.novelty.ratio(predictions.embedding) if active.novelty else None,
         preprocess_ms=(preprocessed - started) * 1000,

@@ -5,6 +5,7 @@ Before: ``worker.read`` made the array. After: ``worker.assess`` loads it, maybe
 
 import hashlib
 import os
+from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from db.errors import TransientError
+from db.vocabulary import Note
 
 
 class LostRadiographError(TransientError):
@@ -22,6 +24,43 @@ class LostRadiographError(TransientError):
 def negative(radiograph: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     """Return a radiograph, (rows, columns) uint16, with dark and bright exchanged. The input is not changed."""
     return np.iinfo(np.uint16).max - radiograph
+
+
+def mirrored(radiograph: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Return a radiograph, (rows, columns) uint16, with left and right exchanged. The input is not changed."""
+    return np.ascontiguousarray(radiograph[:, ::-1])
+
+
+def as_shown(radiograph: npt.NDArray[np.uint16], notes: Collection[str]) -> npt.NDArray[np.uint16]:
+    """Return a radiograph as a reader shall see it: a negative inverted, and the hand as it came.
+
+    Parameters
+    ----------
+    radiograph
+        The standard one, (rows, columns) uint16. Not changed.
+    notes
+        Of its assessment.
+    """
+    return negative(radiograph) if Note.INVERTED in notes else radiograph
+
+
+def as_assessed(radiograph: npt.NDArray[np.uint16], notes: Collection[str]) -> npt.NDArray[np.uint16]:
+    """Return a radiograph as the network saw it before preprocessing: a negative inverted, a right hand mirrored.
+
+    Parameters
+    ----------
+    radiograph
+        The standard one, (rows, columns) uint16. Not changed.
+    notes
+        Of its assessment.
+    """
+    shown = as_shown(radiograph, notes)
+    return mirrored(shown) if is_mirrored(notes) else shown
+
+
+def is_mirrored(notes: Collection[str]) -> bool:
+    """Return whether a radiograph with these notes was assessed mirrored."""
+    return any(Note(note).is_mirrored for note in notes)
 
 
 def save(radiograph: npt.NDArray[np.uint16], path: Path, incoming: Path) -> str:

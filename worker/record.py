@@ -16,7 +16,7 @@ from db import deliveries, fault, states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Assessment, Radiograph
-from db.vocabulary import Note, ResultObject, ReviewReason, SdsUnknown, Sex, Stage
+from db.vocabulary import Note, ResultObject, ReviewReason, SdsUnknown, Sex, Side, Stage
 from worker.active import Active, model_version_id
 from worker.calibration import AgeInterval
 from worker.deliver.uids import object_uid
@@ -47,6 +47,7 @@ class Finding:
     novelty: float | None = None
     review_reasons: tuple[ReviewReason, ...] = ()
     notes: tuple[Note, ...] = ()
+    apparent_side: Side | None = None
 
 
 def record(claim: Claim, active: Active, finding: Finding, destinations: Iterable[str] = ()) -> list[int]:
@@ -130,6 +131,7 @@ def _found(finding: Finding) -> dict[str, Any]:
         "novelty": finding.novelty,
         "review_reasons": list(finding.review_reasons),
         "notes": list(finding.notes),
+        "apparent_side": finding.apparent_side,
         "heat_map": finding.heat_map.grid.tolist(),
         "heat_map_peak_months": finding.heat_map.peak_months,
         **asdict(finding.timings),

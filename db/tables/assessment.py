@@ -29,7 +29,7 @@ from db.tables.base import (
     between,
     one_of,
 )
-from db.vocabulary import AgeSource, CalibratedOn, Maturity, Note, ReviewReason, SdsUnknown, Stage
+from db.vocabulary import AgeSource, CalibratedOn, Maturity, Note, ReviewReason, SdsUnknown, Side, Stage
 
 _REVIEW_REASONS = ", ".join(f"'{reason}'" for reason in ReviewReason)
 _NOTES = ", ".join(f"'{note}'" for note in Note)
@@ -111,6 +111,9 @@ class Assessment(Base):
     notes: Mapped[list[str]] = mapped_column(
         ARRAY(Text), server_default=text("'{}'"), comment="what was done to the radiograph before"
     )
+    apparent_side: Mapped[str | None] = mapped_column(
+        comment="as which hand it appears if it is seen from its back; NULL where not sure"
+    )
     heat_map: Mapped[list[list[float]]] = mapped_column(
         ARRAY(REAL, dimensions=2), comment="Grad-CAM over the network's input, (rows, columns), 0 to 1"
     )
@@ -161,6 +164,7 @@ class Assessment(Base):
         between("chronological_age_months", 0, MAX_CHRONOLOGICAL_AGE_MONTHS),
         age_span(),
         one_of("maturity", Maturity),
+        one_of("apparent_side", Side),
         one_of("sds_unknown_because", SdsUnknown),
         CheckConstraint("num_nonnulls(bone_age_sds, sds_unknown_because) <= 1", name="sds_or_reason"),
         CheckConstraint("bone_age_sds IS NULL OR num_nulls(bone_age_months, chronological_age_months) = 0", name="sds"),

@@ -23,8 +23,9 @@ from db.tables.base import (
     between,
     one_of,
 )
-from db.vocabulary import AgeSource, Sex, State
+from db.vocabulary import AgeSource, Laterality, Sex, State, ViewPosition
 
+_ORIENTATION = r"'^[APRLHF]{1,3}\\[APRLHF]{1,3}$'"  # PS3.3 C.7.6.1.1.1
 _ENDS = ", ".join(f"'{state}'" for state in State if state.is_end)
 
 
@@ -53,6 +54,13 @@ class Radiograph(Base):
     chronological_age_source: Mapped[str | None]
     chronological_age_span_months: Mapped[float | None] = mapped_column(comment=SPAN)
     modality: Mapped[str | None]
+    laterality: Mapped[str | None] = mapped_column(comment="ImageLaterality, else Laterality; NULL where not L or R")
+    patient_orientation: Mapped[str | None] = mapped_column(
+        comment="where the rows and the columns run to, as in the header"
+    )
+    view_position: Mapped[str | None] = mapped_column(
+        comment="ViewPosition, else ViewCodeSequence; NULL where not PA or AP"
+    )
     calling_ae_title: Mapped[str | None]
 
     state: Mapped[str] = mapped_column(server_default=State.RECEIVED)
@@ -111,6 +119,9 @@ class Radiograph(Base):
         CheckConstraint(f"purged_at IS NULL OR state IN ({_ENDS})", name="purged_has_ended"),
         one_of("state", State),
         one_of("patient_sex", Sex),
+        one_of("laterality", Laterality),
+        one_of("view_position", ViewPosition),
+        CheckConstraint(f"patient_orientation ~ {_ORIENTATION}", name="patient_orientation"),
         one_of("chronological_age_source", AgeSource),
         between("chronological_age_months", 0, MAX_CHRONOLOGICAL_AGE_MONTHS),
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from carpus import contact_sheet, findings
 from carpus.followed import Followed
+from db.vocabulary import Note
 from worker import radiograph
 
 COMPLETED = {
@@ -122,6 +123,28 @@ def test_the_contact_sheet_shows_each_radiograph_beside_its_heat_map(tmp_path: P
     negative = sheet[tile_rows + contact_sheet.TILE_ROWS // 2, contact_sheet.TILE_COLUMNS // 4]
     assert negative.tolist() == [138] * 3  # 35,535 / 257
     assert np.ptp(overlaid[: contact_sheet.TILE_ROWS].astype(int), axis=2).max() > 50  # coloured where it is hot
+
+
+def test_the_contact_sheet_shows_a_right_hand_as_it_came(tmp_path: Path) -> None:
+    standard = np.zeros((100, 80), np.uint16)
+    standard[:, :20] = 30_000
+    sha256 = radiograph.save(standard, tmp_path / "standard.npy", tmp_path)
+    columns = {
+        "standard_path": "standard.npy",
+        "standard_sha256": sha256,
+        "heat_map": np.zeros((8, 8)).tolist(),
+        "model_preprocessing": {"rows": 64, "columns": 64, "crop": "none", "clahe": None},
+    }
+    followed = [completed(f"{n}.png", None, notes=notes, **columns) for n, notes in enumerate(([], [Note.RIGHT]))]
+    contact_sheet.write(followed, tmp_path, tmp_path, tmp_path / "sheet.png")
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    assert sheet is not None
+    first, second = (
+        sheet[: contact_sheet.TILE_ROWS, start : start + contact_sheet.TILE_COLUMNS]
+        for start in (0, contact_sheet.TILE_COLUMNS)
+    )
+    assert first.any()
+    assert np.array_equal(first, second)
 
 
 def test_a_sheet_of_nothing_is_not_written(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from db import migrate, views
 from db.errors import PermanentError
 from db.session import engine, transaction
 from db.tables import Base
-from db.vocabulary import State
+from db.vocabulary import Note, ReviewReason, State
 from tests.conftest import CarpusEnvironment
-from tests.rows import add_radiograph
+from tests.rows import add_assessment, add_model_version, add_radiograph
 
 
 def _views() -> set[str]:
@@ -46,6 +46,27 @@ def test_nothing_in_custody_or_purged_is_forgotten_by_going_down(carpus_env: Car
     migrate.check()
     with transaction() as session:
         assert session.scalar(text(f"SELECT {column} IS NOT NULL FROM radiograph"))
+
+
+def test_what_is_said_of_sides_goes_by_going_down_and_the_rest_stays(carpus_env: CarpusEnvironment) -> None:
+    with transaction() as session:
+        ended = {"state": State.COMPLETED, "due_at": None, "ended_at": text("now()")}
+        reasons, notes = (
+            [ReviewReason.CUT_OFF, ReviewReason.SIDE, ReviewReason.NOT_UPRIGHT],
+            [Note.RIGHT, Note.INVERTED],
+        )
+        said = {"review_reasons": reasons, "notes": notes, "apparent_side": "right"}
+        add_assessment(session, add_radiograph(session, **ended), add_model_version(session), **said)
+    migrate.downgrade("0005")
+    try:
+        with transaction() as session:
+            left = session.execute(text("SELECT review_reasons, notes FROM assessment")).one()
+        assert left == ([ReviewReason.CUT_OFF], [Note.INVERTED])
+    finally:
+        migrate.upgrade()
+    migrate.check()
+    with transaction() as session:
+        assert session.scalar(text("SELECT apparent_side IS NULL FROM assessment"))
 
 
 def test_a_view_whose_file_changed_is_replaced_and_others_are_left(

@@ -124,6 +124,31 @@ def test_an_interval_is_shown_with_its_caveat(calibrated_on: CalibratedOn, cavea
     assert row["interval_caveat"] == caveat
 
 
+def test_a_result_says_which_hand_it_is_and_appears_to_be() -> None:
+    with transaction() as session:
+        model = add_model_version(session)
+        add_assessment(session, add_radiograph(session, "1.1", laterality="R", **ENDED), model, apparent_side="left")
+        add_assessment(session, add_radiograph(session, "1.2", **ENDED), model)
+    told = [(row["laterality"], row["apparent_side"]) for row in _all("result")]
+    assert told == [("R", "left"), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("laterality", "B"),
+        ("view_position", "LL"),
+        ("patient_orientation", "L"),
+        ("patient_orientation", "L/H"),
+        ("patient_orientation", "L\\X"),
+        ("patient_orientation", "L\\H\\A"),
+    ],
+)
+def test_the_database_refuses_an_impossible_side(column: str, value: str) -> None:
+    with pytest.raises(IntegrityError, match=f"ck_radiograph_{column}"), transaction() as session:
+        add_radiograph(session, **{column: value})
+
+
 def test_a_result_without_interval_has_no_caveat() -> None:
     with transaction() as session:
         add_assessment(session, add_radiograph(session, **ENDED), add_model_version(session), bone_age_months=100.0)
@@ -232,6 +257,9 @@ def _probabilities(child: float, adolescent: float, adult: float | None) -> dict
         (SCORED | {"maturity": "old"}, "maturity"),
         (SCORED | {"probability_normal": None}, "maturity_is_whole"),
         (SCORED | {"probability_normal": 0.9}, "maturity_sums_to_1"),
+        ({"apparent_side": "L"}, "apparent_side"),
+        ({"notes": ["mirrored"]}, "notes"),
+        ({"review_reasons": ["turned"]}, "review_reasons"),
         (SCORED | {"probability_delayed": -0.1, "probability_advanced": 0.3}, "probability_delayed"),
     ],
 )

@@ -8,8 +8,16 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from db.bounded import Bounds
 from db.errors import RejectedRadiographError
-from db.vocabulary import AgeSource, Sex
-from dicom_listener.describe import check_identity, chronological_age, describe, patient_sex
+from db.vocabulary import AgeSource, Laterality, Sex, ViewPosition
+from dicom_listener.describe import (
+    check_identity,
+    chronological_age,
+    describe,
+    laterality,
+    patient_orientation,
+    patient_sex,
+    view_position,
+)
 from dicom_listener.header import coded, read_header, text, texts
 from tests import bombs
 from tests.objects import as_file, file_bytes, hand_radiograph
@@ -74,6 +82,75 @@ def test_sex_is_never_guessed(element: str, sex: Sex) -> None:
 
 def test_a_missing_sex_is_missing() -> None:
     assert patient_sex(hand_radiograph(PatientSex=None)) is Sex.MISSING
+
+
+@pytest.mark.parametrize(
+    ("of_image", "of_series", "kept"),
+    [
+        ("L", None, Laterality.LEFT),
+        ("r", None, Laterality.RIGHT),
+        ("R", "L", Laterality.RIGHT),
+        (None, "L", Laterality.LEFT),
+        ("", "R", Laterality.RIGHT),
+        ("DOE", "R", Laterality.RIGHT),
+        ("B", "L", None),
+        ("U", "L", None),
+        (None, "B", None),
+        (None, None, None),
+        ("L\\R", None, None),
+    ],
+)
+def test_the_image_says_which_hand_it_is_before_the_series(
+    of_image: str | None, of_series: str | None, kept: Laterality | None
+) -> None:
+    header = hand_radiograph(ImageLaterality=of_image)
+    if of_series is not None:
+        header.Laterality = of_series
+    assert laterality(header) is kept
+    assert describe(header, "local").laterality is kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (["L", "H"], "L\\H"),
+        (["LA", "HPR"], "LA\\HPR"),
+        ("L", None),
+        (["L", "H", "A"], None),
+        (["L", "X"], None),
+        (["L", ""], None),
+        (["l", "h"], None),
+        (["LAHP", "H"], None),
+        (["DOE", "JANE"], None),
+        ("", None),
+    ],
+)
+def test_an_orientation_is_kept_where_it_is_two_directions(sent: str | list[str], kept: str | None) -> None:
+    assert patient_orientation(hand_radiograph(PatientOrientation=sent)) == kept
+
+
+@pytest.mark.parametrize(
+    ("position", "code", "kept"),
+    [
+        ("PA", None, ViewPosition.PA),
+        ("ap", None, ViewPosition.AP),
+        ("AP", "272479007", ViewPosition.AP),
+        ("DOE", "272479007", None),
+        (None, "399348003", ViewPosition.AP),
+        (None, "272479007", ViewPosition.PA),
+        (None, "399067008", None),  # lateral
+        (None, None, None),
+    ],
+)
+def test_the_view_is_that_of_its_element_or_of_its_code(
+    position: str | None, code: str | None, kept: ViewPosition | None
+) -> None:
+    header = hand_radiograph(ViewPosition=position)
+    if code is not None:
+        header.ViewCodeSequence = [Dataset()]
+        header.ViewCodeSequence[0].CodeValue, header.ViewCodeSequence[0].CodingSchemeDesignator = code, "SCT"
+        header.ViewCodeSequence[0].CodeMeaning = "a view"
+    assert view_position(header) is kept
 
 
 def test_the_site_issues_the_patient_id_where_the_object_names_no_issuer() -> None:

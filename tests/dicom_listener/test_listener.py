@@ -29,7 +29,7 @@ def test_an_echo_is_answered(listener: Running) -> None:
 
 
 def test_a_stored_radiograph_has_a_file_a_row_and_a_message(listener: Running, carpus_env: CarpusEnvironment) -> None:
-    data_set = hand_radiograph()
+    data_set = hand_radiograph(PatientOrientation=["L", "H"])
     sent = encode(data_set, is_implicit_vr=False, is_little_endian=True)
     assert sent is not None
     assert listener.send(data_set) == 0x0000
@@ -49,6 +49,7 @@ def test_a_stored_radiograph_has_a_file_a_row_and_a_message(listener: Running, c
     assert (row.patient_id_issuer, row.patient_id, row.patient_sex) == ("local", "P1", "F")
     assert row.chronological_age_months == pytest.approx(3653 / 30.4375)  # 2014-03-01 to 2024-03-01
     assert row.calling_ae_title == "MODALITY"
+    assert (row.laterality, row.patient_orientation, row.view_position) == ("L", "L\\H", "PA")
     assert poll(listener.inbox, lambda left: left == []) == []
 
     (message,) = poll(lambda: messages(carpus_env), bool)

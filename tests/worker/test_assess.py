@@ -10,11 +10,12 @@ from db import states
 from db.session import transaction
 from db.steps import ASSESS
 from db.tables import Assessment
-from db.vocabulary import AgeSource, CalibratedOn, Maturity, SdsUnknown, Stage, State
+from db.vocabulary import AgeSource, CalibratedOn, Maturity, Note, ReviewReason, SdsUnknown, Sex, Stage, State
 from tests.calibrated import calibration
 from tests.conftest import CarpusEnvironment
 from tests.narrow_bundle import card
 from tests.rows import add_radiograph
+from training.phantom import draw
 from worker import radiograph
 from worker.active import Active
 from worker.assess import assess
@@ -23,6 +24,8 @@ from worker.card import Card
 from worker.engines import Float32, Predictions
 
 CALIBRATED = card().model_copy(update={"calibration": calibration()})
+EMPTY = np.full((80, 60), 30_000, np.uint16)
+LEFT_HAND = draw(90, Sex.FEMALE, 1, rows=288).image
 STAGES = card().model_copy(update={"answers": "stages"})
 
 
@@ -49,10 +52,17 @@ class _Engine:
 
 
 def _assessed(
-    store: Path, made: Card, engine: _Engine, patient_sex: str, views: int = 1, **facts: object
+    store: Path,
+    made: Card,
+    engine: _Engine,
+    patient_sex: str,
+    *,
+    views: int = 1,
+    picture: np.ndarray = EMPTY,
+    **facts: object,
 ) -> Assessment:
     standard = "standard/00/1.2.3.1.npy"
-    sha256 = radiograph.save(np.full((80, 60), 30_000, np.uint16), store / standard, store / "incoming")
+    sha256 = radiograph.save(picture, store / standard, store / "incoming")
     with transaction() as session:
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex, **facts}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
@@ -126,3 +136,44 @@ def test_an_unknown_sex_has_such_a_stage_only_by_agreement(
     row = _assessed(carpus_env.store, STAGES, _Engine("stages", if_male), "missing")
     assert (row.stage, *_probabilities(row)) == (stage, None, None, None)
     assert row.heat_map_peak_months == 1.5  # the mean of both sexes' heat maps, whose peaks are 1 and 2
+
+
+@pytest.mark.parametrize(
+    ("picture", "laterality", "found"),
+    [
+        (LEFT_HAND, "L", ("left", [], [])),
+        (LEFT_HAND, None, ("left", [], [])),
+        (LEFT_HAND, "R", ("left", [ReviewReason.SIDE], [])),
+        (LEFT_HAND[:, ::-1], "R", ("right", [], [Note.RIGHT])),
+        (LEFT_HAND[:, ::-1], None, ("right", [], [Note.RIGHT_OR_MIRRORED])),
+        (LEFT_HAND[:, ::-1], "L", ("right", [ReviewReason.SIDE], [Note.RIGHT_OR_MIRRORED])),
+        (LEFT_HAND[::-1, ::-1], "L", ("left", [ReviewReason.NOT_UPRIGHT], [])),
+        (LEFT_HAND[::-1], "L", ("right", [ReviewReason.NOT_UPRIGHT, ReviewReason.SIDE], [Note.RIGHT_OR_MIRRORED])),
+    ],
+)
+def test_the_side_it_appears_to_be_is_compared_with_its_header(
+    carpus_env: CarpusEnvironment,
+    picture: np.ndarray,
+    laterality: str | None,
+    found: tuple[str, list[str], list[str]],
+) -> None:
+    row = _assessed(carpus_env.store, card(), _Engine("bone_age"), "F", picture=picture, laterality=laterality)
+    assert (row.apparent_side, row.review_reasons, row.notes) == found
+    assert row.bone_age_months == 105.0  # what is found is stored whatever it is
+
+
+@pytest.mark.parametrize(
+    ("facts", "reasons"),
+    [
+        ({"patient_orientation": "L\\H"}, []),
+        ({"patient_orientation": "R\\H"}, [ReviewReason.SIDE]),
+        ({"laterality": "R", "view_position": "AP"}, []),
+    ],
+)
+def test_the_rest_of_the_header_decides_what_is_expected(
+    carpus_env: CarpusEnvironment, facts: dict[str, str], reasons: list[str]
+) -> None:
+    row = _assessed(
+        carpus_env.store, card(), _Engine("bone_age"), "F", picture=LEFT_HAND, **{"laterality": "L"} | facts
+    )
+    assert (row.apparent_side, row.review_reasons, row.notes) == ("left", reasons, [])

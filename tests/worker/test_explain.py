@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from worker.explain import OPACITY, explain, over_radiograph, overlay
+from db.vocabulary import Note
+from worker.explain import OPACITY, explain, over_radiograph, overlay, overlay_as_shown
 from worker.preprocess import Preprocessing
 
 WHOLE = Preprocessing(rows=256, columns=256)
@@ -69,3 +70,23 @@ def test_the_hottest_place_is_blended_with_the_hottest_colour() -> None:
     hottest = np.array([252, 255, 164])  # the upper end of the colour map inferno
     picture = overlay(np.zeros((64, 64), np.uint16), np.ones((8, 8), np.float32), WHOLE)
     np.testing.assert_allclose(picture[32, 32], hottest * OPACITY, atol=1.5)
+
+
+def test_a_heat_map_of_a_mirrored_radiograph_lies_over_it_as_it_came() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[1, 6] = 1.0  # on the right of what the network saw
+    picture = np.zeros((400, 300), np.uint16)
+    picture[:, :100] = 40_000  # on the left as it came
+    drawn = overlay_as_shown(picture, [Note.RIGHT], grid, WHOLE)
+    mirrored = overlay(np.ascontiguousarray(picture[:, ::-1]), grid, WHOLE)
+    assert np.array_equal(drawn, mirrored[:, ::-1])
+    is_coloured = np.ptp(drawn.astype(int), axis=2) > 0
+    assert (is_coloured[:200, :150].any(), is_coloured[:, 150:].any()) == (True, False)
+    assert drawn[300, 50].tolist() == [155] * 3  # 40,000 / 257
+
+
+def test_a_heat_map_of_an_inverted_and_mirrored_radiograph_lies_over_the_inverted_one() -> None:
+    picture = np.arange(12_000, dtype=np.uint16).reshape(120, 100)
+    cold = np.zeros((8, 8), np.float32)
+    drawn = overlay_as_shown(picture, [Note.INVERTED, Note.RIGHT_OR_MIRRORED], cold, WHOLE)
+    assert np.array_equal(drawn[..., 0], (65_535 - picture) // 257)

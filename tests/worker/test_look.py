@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.vocabulary import Note, Sex
+from db.vocabulary import Note, Sex, Side
 from tests.narrow_bundle import card
 from training.phantom import draw
 from worker.active import Active
@@ -78,3 +78,26 @@ def test_without_a_check_nothing_is_inverted() -> None:
     seen = look(65_535 - HANDS[0], active(None), Sex.FEMALE)
     assert (seen.notes, seen.novelty) == ((), None)
     assert np.array_equal(seen.radiograph, 65_535 - HANDS[0])
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_a_right_hand_is_seen_as_a_left_one(hand: np.ndarray) -> None:
+    left, right = (look(one, active(None), Sex.FEMALE) for one in (hand, hand[:, ::-1]))
+    assert (left.pose.side, right.pose.side) == (Side.LEFT, Side.RIGHT)
+    assert np.array_equal(left.radiograph, hand)
+    assert np.array_equal(right.radiograph, hand)
+    assert np.array_equal(left.predictions.heat_map, right.predictions.heat_map)  # which is what the network saw
+
+
+def test_the_negative_of_a_right_hand_is_seen_inverted_and_as_a_left_one() -> None:
+    seen = look(65_535 - HANDS[0][:, ::-1], active(CHECK), Sex.FEMALE)
+    assert (seen.notes, seen.pose.side) == ((Note.INVERTED,), Side.RIGHT)
+    assert np.array_equal(seen.radiograph, HANDS[0])
+
+
+def test_a_hand_of_which_nothing_is_sure_is_seen_as_it_is() -> None:
+    picture = np.full((40, 30), 20_000, np.uint16)
+    picture[:, :5] = 0
+    seen = look(picture, active(None), Sex.FEMALE)
+    assert seen.pose.side is None
+    assert np.array_equal(seen.radiograph, picture)

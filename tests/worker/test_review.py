@@ -43,3 +43,21 @@ def test_a_hand_as_bright_as_can_be_is_clipped() -> None:
 def test_a_hand_that_reaches_all_borders_is_none(hand: np.ndarray, fraction: float) -> None:
     rows, columns = (slice(round(side * (1 - fraction) / 2), round(side * (1 + fraction) / 2)) for side in hand.shape)
     assert review_reasons(hand[rows, columns], None) == (ReviewReason.NO_HAND,)
+
+
+@pytest.mark.parametrize(
+    ("turn_degrees", "reasons"),
+    [
+        (None, ()),
+        (0, ()),
+        (30, ()),
+        (-30, ()),
+        (35, (ReviewReason.NOT_UPRIGHT,)),
+        (-35, (ReviewReason.NOT_UPRIGHT,)),
+        (180, (ReviewReason.NOT_UPRIGHT,)),
+    ],
+)
+def test_a_hand_turned_by_more_than_thirty_degrees_is_not_upright(
+    turn_degrees: int | None, reasons: tuple[ReviewReason, ...]
+) -> None:
+    assert review_reasons(HANDS[0], None, turn_degrees) == reasons

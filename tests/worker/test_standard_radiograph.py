@@ -66,3 +66,26 @@ def test_shrinking_takes_the_mean_of_the_area() -> None:
     picture = np.kron(np.arange(1024, dtype=np.uint16)[np.newaxis] * 60, np.ones((2, 2), np.uint16))
     picture[0, ::2] += 4
     assert shrink(picture).tolist() == [[column * 60 + 1 for column in range(1024)]]
+
+
+@pytest.mark.parametrize(
+    ("notes", "shown", "assessed"),
+    [
+        ([], [[1, 2]], [[1, 2]]),
+        (["came as a negative, and was inverted"], [[65534, 65533]], [[65534, 65533]]),
+        (["a right hand, assessed mirrored"], [[1, 2]], [[2, 1]]),
+        (["a left hand with its thumb on the left, assessed mirrored"], [[1, 2]], [[2, 1]]),
+        (
+            ["came as a negative, and was inverted", "appears right or mirrored, assessed mirrored"],
+            [[65534, 65533]],
+            [[65533, 65534]],
+        ),
+    ],
+)
+def test_notes_say_what_the_network_saw_and_what_a_reader_shall_see(
+    notes: list[str], shown: list[list[int]], assessed: list[list[int]]
+) -> None:
+    standard = np.array([[1, 2]], np.uint16)
+    assert radiograph.as_shown(standard, notes).tolist() == shown
+    assert radiograph.as_assessed(standard, notes).tolist() == assessed
+    assert standard.tolist() == [[1, 2]]

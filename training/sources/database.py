@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Row, Select, exists, func, select, text
+from sqlalchemy import Row, Select, func, select, text
 
 from db import settings
 from db.session import transaction
 from db.tables import Assessment, Radiograph, ReferenceRead
-from db.vocabulary import DRAWN_READER, Note, Sex, State
+from db.vocabulary import DRAWN_READER, Sex, State
 from training.cases import MAX_BONE_AGE_MONTHS, Case, DataError, refuse
 from training.sources.source import Collected, pseudonym
 from worker import radiograph
@@ -27,16 +27,15 @@ _READ = (State.READ, State.ASSESSING, State.COMPLETED)
 
 @dataclass(frozen=True)
 class StoredRadiograph:
-    """A standard radiograph in the store, known by its digest; one that was assessed as a negative is one."""
+    """A standard radiograph in the store, known by its digest, and what was done to it before its assessment."""
 
     path: Path
     sha256: str
-    is_negative: bool = False
+    notes: tuple[str, ...] = ()
 
     def standard_radiograph(self, rows: int = LONG_SIDE_PIXELS) -> npt.NDArray[np.uint16]:
-        """Load it, bone bright."""
-        loaded = radiograph.load(self.path, self.sha256)
-        return radiograph.negative(loaded) if self.is_negative else loaded
+        """Load it, bone bright, as it was assessed: a negative inverted, a right hand mirrored."""
+        return radiograph.as_assessed(radiograph.load(self.path, self.sha256), self.notes)
 
 
 def open_database() -> Collected:
@@ -77,17 +76,17 @@ def open_database() -> Collected:
 
 def _radiographs() -> Select[Any]:
     reference = func.avg(ReferenceRead.bone_age_months).label("bone_age_months")
-    assessed_as_negative = exists().where(
-        Assessment.radiograph_id == Radiograph.id,
-        Assessment.superseded_at.is_(None),
-        Assessment.notes.any_() == Note.INVERTED,
+    notes = (
+        select(Assessment.notes)
+        .where(Assessment.radiograph_id == Radiograph.id, Assessment.superseded_at.is_(None))
+        .scalar_subquery()
     )
     columns = (
         *(Radiograph.id, Radiograph.patient_id_issuer, Radiograph.patient_id, Radiograph.patient_sex),
         *(Radiograph.chronological_age_months, Radiograph.standard_path, Radiograph.standard_sha256),
     )
     return (
-        select(*columns, reference, assessed_as_negative.label("is_negative"))
+        select(*columns, reference, notes.label("notes"))
         .join(ReferenceRead, ReferenceRead.radiograph_id == Radiograph.id)
         .where(Radiograph.superseded_at.is_(None), Radiograph.standard_path.is_not(None), Radiograph.state.in_(_READ))
         .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
@@ -109,5 +108,5 @@ def _case(row: Row[Any], store: Path) -> Case:
         sex=Sex(row.patient_sex),
         bone_age_months=float(row.bone_age_months),
         chronological_age_months=row.chronological_age_months,
-        picture=StoredRadiograph(store / row.standard_path, row.standard_sha256, row.is_negative),
+        picture=StoredRadiograph(store / row.standard_path, row.standard_sha256, tuple(row.notes or ())),
     )

@@ -14,7 +14,7 @@ from db import settings
 from db.errors import TransientError
 from db.session import transaction
 from db.tables import Assessment, Delivery, Radiograph
-from db.vocabulary import Note, ResultObject
+from db.vocabulary import ResultObject, ReviewReason
 from worker import radiograph as standard
 from worker.deliver import picture, report, secondary_capture
 from worker.deliver.maker import Reference, Uids
@@ -121,12 +121,11 @@ def _report(facts: _Facts, source: Dataset) -> Dataset:
 def _picture(facts: _Facts, source: Dataset) -> Dataset:
     row = facts.radiograph
     pixels = standard.load(settings.shared().store / str(row.standard_path), str(row.standard_sha256))
-    if Note.INVERTED in facts.result.notes:
-        pixels = standard.negative(pixels)
     drawn = picture.draw(facts.result, pixels, worker().bundle)
     uids = _uids(facts, ResultObject.PICTURE)
     return secondary_capture.make_picture(facts.result, drawn, source, uids, _laterality(facts))
 
 
 def _laterality(facts: _Facts) -> str | None:
-    return None
+    """Return the side that the header says, unless the hand appears to be another."""
+    return None if ReviewReason.SIDE in facts.result.review_reasons else facts.radiograph.laterality

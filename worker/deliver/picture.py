@@ -60,7 +60,7 @@ def draw(result: Result, radiograph: NDArray[np.uint16], bundle: Path = Path()) 
     result
         What is said.
     radiograph
-        The standard one, (rows, columns) uint16, bone bright. Not changed.
+        The standard one as it was stored, (rows, columns) uint16. Not changed.
     bundle
         Folder of the model that assessed, for one that crops the hand by a network of its own.
 
@@ -78,7 +78,7 @@ def draw(result: Result, radiograph: NDArray[np.uint16], bundle: Path = Path()) 
 def _radiograph(canvas: Canvas, result: Result, radiograph: NDArray[np.uint16], bundle: Path) -> None:
     preprocessing = Preprocessing.model_validate(result.model_preprocessing)
     grid = np.asarray(result.heat_map, np.float32)
-    explained = explain.overlay(radiograph, grid, preprocessing, bundle)
+    explained = explain.overlay_as_shown(radiograph, result.notes, grid, preprocessing, bundle)
     room = (ROWS - 2 * _MARGIN, _IMAGE_COLUMNS)
     scale = min(room[0] / explained.shape[0], room[1] / explained.shape[1])
     rows, columns = (round(side * scale) for side in explained.shape[:2])

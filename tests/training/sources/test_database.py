@@ -61,17 +61,28 @@ def test_current_radiographs_with_reference_reads_are_taken(carpus_env: CarpusEn
     assert (second.picture.standard_radiograph() == PICTURE + 2).all()
 
 
-def test_what_was_assessed_as_a_negative_is_learned_from_inverted(carpus_env: CarpusEnvironment) -> None:
+def test_radiographs_are_learned_from_as_they_were_assessed(carpus_env: CarpusEnvironment) -> None:
+    assessed = [
+        (1, [Note.INVERTED], None),
+        (2, [], None),
+        (3, [Note.INVERTED], NOON),
+        (4, [Note.RIGHT], None),
+        (5, [Note.INVERTED, Note.RIGHT_OR_MIRRORED], None),
+    ]
     with transaction() as session:
         model = add_model_version(session)
-        for number, notes, superseded_at in ((1, [Note.INVERTED], None), (2, [], None), (3, [Note.INVERTED], NOON)):
+        for number, notes, superseded_at in assessed:
             radiograph_id = add(session, carpus_env.store, number, (60.0, 70.0))
             columns = {"bone_age_months": 60.0, "notes": notes, "superseded_at": superseded_at}
             add_assessment(session, radiograph_id, model, **columns)
-    first, second, third = (case.picture.standard_radiograph() for case in database.open_database().cases)
+    first, second, third, fourth, fifth = (
+        case.picture.standard_radiograph() for case in database.open_database().cases
+    )
     assert np.array_equal(first, 65_535 - (PICTURE + 1))
     assert np.array_equal(second, PICTURE + 2)
     assert np.array_equal(third, PICTURE + 3)
+    assert np.array_equal(fourth, (PICTURE + 4)[:, ::-1])
+    assert np.array_equal(fifth, 65_535 - (PICTURE + 5)[:, ::-1])
 
 
 def test_the_same_id_of_another_issuer_is_another_patient(carpus_env: CarpusEnvironment) -> None:
