@@ -18,11 +18,13 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     machine_checks.flower_login,
     door_checks.doors,
     door_checks.commitment,
+    door_checks.destinations,
     door_checks.limits,
     server_checks.postgres,
     server_checks.broker,
     waiting_checks.inbox,
     waiting_checks.commitments,
+    waiting_checks.deliveries,
 )
 
 

@@ -3,10 +3,13 @@
 from carpus.database import ConfiguredServers
 from carpus.finding import Finding
 from db import settings
+from db.addresses import Address
+from db.errors import SettingsError
 from db.network import is_loopback
 from dicom_listener.memory import check_room
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.tls import certificates, requesters_context
+from worker.settings import WorkerSettings
 
 
 def doors() -> Finding:
@@ -41,6 +44,35 @@ def commitment() -> Finding:
         return Finding("commitment", words)
     cure = "CARPUS_COMMITMENT_CA encrypts the reports, which name objects by UID"
     return Finding("commitment", f"{words}, by plain TCP {', '.join(open_peers)}", cure, is_warning=True)
+
+
+def destinations() -> Finding:
+    """Check that each destination of results answers a C-ECHO, and warn of those that are reached without TLS."""
+    chosen = settings.load(WorkerSettings)
+    named = chosen.destinations or {}
+    if not named:
+        return Finding("destinations", "none, results stay in the database")
+    answers = {name: _echo(chosen, name, address) for name, address in named.items()}
+    problems = [problem for problem in answers.values() if problem]
+    words = f"{len(named) - len(problems)} of {len(named)} answer"
+    if problems:
+        cure = "results wait for them; start them, or correct CARPUS_DESTINATIONS"
+        return Finding("destinations", f"{words}; {'; '.join(problems)}", cure, is_warning=True)
+    open_ones = [name for name, address in named.items() if not (address.is_tls or is_loopback(address.host))]
+    if not open_ones:
+        return Finding("destinations", words)
+    cure = "+tls behind the port in CARPUS_DESTINATIONS, with CARPUS_DESTINATION_CA, encrypts what is a patient's"
+    return Finding("destinations", f"{words}, by plain TCP {', '.join(open_ones)}", cure, is_warning=True)
+
+
+def _echo(chosen: WorkerSettings, destination: str, address: Address) -> str | None:
+    """Return why a destination does not answer, or None where it does."""
+    from carpus.send import Peer, echo
+
+    try:
+        return echo(Peer(address.host, address.port, destination, chosen.ae_title, chosen.tls_to(address)))
+    except SettingsError as error:
+        return str(error)
 
 
 def limits() -> Finding:

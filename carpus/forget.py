@@ -28,7 +28,8 @@ _NOT_OWNER = (
 )
 _NOT_REMOVED = (
     "Not removed, for Carpus cannot: backups and exports (such as `carpus sql --csv`); what PostgreSQL's own files "
-    "hold until its next vacuum; SOP Instance UIDs in logs. What is sent at this moment or later is stored anew."
+    "hold until its next vacuum; SOP Instance UIDs in logs; results in the archives that they were delivered to. What "
+    "is sent at this moment or later is stored anew."
 )
 
 

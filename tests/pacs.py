@@ -17,6 +17,7 @@ from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
+    Verification,
 )
 
 DEADLINE_SECONDS = 60.0
@@ -84,6 +85,7 @@ def running(
     """
     entity = AE(ae_title)
     entity.require_called_aet = True
+    entity.add_supported_context(Verification)
     for kind in kinds or (ComprehensiveSRStorage, SecondaryCaptureImageStorage):
         entity.add_supported_context(kind)
     handlers: list[Any] = [(evt.EVT_C_STORE, _take, [pacs])]

@@ -1,12 +1,16 @@
 """The worker's own settings: limits of reading, leases, back-off and which model bundle is used."""
 
+import ssl
 from functools import cache
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
 from db import settings, steps
+from db.addresses import Address
+from db.errors import SettingsError
 from db.settings import EntitySettings, PEMFile, Seconds, Settings
+from db.tls import calling_context, variable
 from worker.bundle import starter_folder
 from worker.limits import Limits
 
@@ -54,6 +58,20 @@ class WorkerSettings(EntitySettings):
         if views not in {None, 1, 10}:
             raise ValueError("expected 1 or 10")
         return views
+
+    def tls_to(self, address: Address) -> ssl.SSLContext | None:
+        """Return how to connect to a destination, or None for plain TCP; made anew, so that renewed files count.
+
+        Raises
+        ------
+        SettingsError
+            Naming the setting that is missing, or whose file cannot be used.
+        """
+        if not address.is_tls:
+            return None
+        if self.destination_ca is None:
+            raise SettingsError(f"{variable('destination_ca')}: missing; a destination is to be reached by TLS")
+        return calling_context(self, variable("destination_ca"), self.destination_ca)
 
     def lease_seconds(self, step: steps.Step) -> float:
         """Return how long a claim holds: longer than the step may take, the end of its process included."""

@@ -8,7 +8,9 @@ from rich.console import Console
 
 from carpus import doctor, door_checks, machine_checks
 from carpus.finding import Finding
+from carpus.ports import free_port
 from tests.dicom_listener.authorities import Authority
+from tests.pacs import AE_TITLE, Pacs, running
 
 
 @pytest.mark.usefixtures("bare")
@@ -106,3 +108,19 @@ def test_limits_that_contradict_each_other_are_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CARPUS_RECEIVE_MEMORY_BYTES", "1048576")
     monkeypatch.setattr(doctor, "CHECKS", (door_checks.limits,))
     assert not doctor.run(Console(file=StringIO()))
+
+
+@pytest.mark.usefixtures("bare")
+def test_destinations_that_answer_and_those_that_do_not_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert door_checks.destinations() == Finding("destinations", "none, results stay in the database")
+    pacs, nobody = Pacs(free_port()), free_port()
+    monkeypatch.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port}")
+    with running(pacs):
+        assert door_checks.destinations() == Finding("destinations", "1 of 1 answer")
+        monkeypatch.setenv(
+            "CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port},B=127.0.0.1:{nobody},C=127.0.0.1:{nobody}+tls"
+        )
+        found = door_checks.destinations()
+    assert found.words.startswith(f"1 of 3 answer; no DICOM listener answers as B at 127.0.0.1:{nobody}; ")
+    assert "CARPUS_DESTINATION_CA: missing" in found.words
+    assert (found.is_warning, found.is_well) == (True, False)

@@ -15,6 +15,7 @@ from db.roles import Role
 from db.session import transaction
 from tests.carpus.waiting import wait_until
 from tests.conftest import CarpusEnvironment
+from tests.delivering import add_result, planned
 
 
 def test_configured_servers_that_are_right_are_well(carpus_env: CarpusEnvironment) -> None:
@@ -104,6 +105,29 @@ def test_reports_that_nobody_will_deliver_are_told(
     assert (waiting_checks.commitments().cure or "").startswith("let their requesters ask again")
     monkeypatch.setenv("CARPUS_DATABASE_URL", carpus_env.servers.postgres.url_of(Role.READER))
     assert "cannot be seen by this user" in waiting_checks.commitments().words
+
+
+def test_results_that_do_not_get_to_their_destinations_are_told(
+    carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = "0 objects to be delivered, 0 failed, 0 asked to be kept without a report in a day"
+    assert waiting_checks.deliveries() == Finding("deliveries", nothing, is_warning=True)
+    planned(add_result(carpus_env.store))
+    assert waiting_checks.deliveries().cure == "set CARPUS_DESTINATIONS until they are delivered"
+    monkeypatch.setenv("CARPUS_DESTINATIONS", "PACS=127.0.0.1:104")
+    assert waiting_checks.deliveries().is_well
+    with transaction() as session:
+        session.execute(text("UPDATE delivery SET state = 'FAILED', due_at = NULL WHERE object = 'report'"))
+        session.execute(
+            text(
+                "UPDATE delivery SET state = 'DELIVERED', due_at = NULL, delivered_at = now() - interval '2 days',"
+                " commitment_uid = '2.25.1' WHERE object = 'picture'"
+            )
+        )
+    found = waiting_checks.deliveries()
+    assert found.words.startswith("0 objects to be delivered, 1 failed, 1 asked to be kept")
+    assert "carpus deliver --retry" in str(found.cure)
+    assert "may report to" in str(found.cure)
 
 
 def test_a_redis_that_may_drop_messages_is_told_what_to_set(carpus_env: CarpusEnvironment) -> None:

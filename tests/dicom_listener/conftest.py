@@ -125,10 +125,10 @@ def registered(count: int) -> list[Row[Any]]:
     return poll(rows, lambda found: len(found) == count)
 
 
-def messages(environment: CarpusEnvironment) -> list[dict[str, Any]]:
-    """Return the messages in the queue `read`, as Celery wrote them."""
+def messages(environment: CarpusEnvironment, queue: str = "read") -> list[dict[str, Any]]:
+    """Return the messages in a queue, as Celery wrote them."""
     with redis.Redis.from_url(environment.servers.broker_url) as client:
-        return [json.loads(message) for message in client.lrange("read", 0, -1)]
+        return [json.loads(message) for message in client.lrange(queue, 0, -1)]
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """What was away comes back: PostgreSQL, Redis, messages, workers. Nothing is lost, and nothing comes twice."""
 
+import json
 import os
 import threading
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from db.session import transaction
 from db.vocabulary import State
 from dicom_listener.store import Arrival
 from tests.conftest import CarpusEnvironment
+from tests.delivering import add_result, planned
 from tests.dicom_listener.conftest import Running, messages, poll, registered, rows
 from tests.objects import hand_radiograph
 
@@ -50,6 +53,29 @@ def test_a_lost_message_is_published_again_and_a_present_one_is_not(
         client.flushall()
     sweep_when_overdue(listener)
     assert len(messages(carpus_env)) == 1
+
+
+def test_a_delivery_that_is_due_is_published_and_one_that_waits_is_not(
+    listener: Running, carpus_env: CarpusEnvironment
+) -> None:
+    def queued() -> list[list[int]]:
+        return [json.loads(b64decode(message["body"]))[0] for message in messages(carpus_env, "deliver")]
+
+    (named,) = planned(add_result(carpus_env.store))
+    for _ in range(2):
+        listener.listener.sweep.sweep()
+        assert queued() == [[named]]
+    with redis.Redis.from_url(carpus_env.servers.broker_url) as client:
+        client.flushall()
+    with transaction() as session:
+        session.execute(text("UPDATE delivery SET due_at = now() + interval '1 hour'"))
+    listener.listener.sweep.sweep()
+    assert queued() == []
+    with transaction() as session:  # whoever sent it died
+        session.execute(text("UPDATE delivery SET state = 'SENDING', attempts = 1, due_at = now() - interval '1 s'"))
+    listener.listener.sweep.sweep()
+    listener.listener.sweep.sweep()
+    assert queued() == [[named]]
 
 
 def test_what_was_stored_while_redis_was_away_is_published_when_it_is_back(

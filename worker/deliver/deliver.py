@@ -4,17 +4,14 @@ Before it: ``worker.record`` planned it in the assessment's transaction. After i
 happens, the row says why, and the worker lives on.
 """
 
-import ssl
 from collections.abc import Sequence
 
 from structlog.contextvars import bound_contextvars
 
 from db import deliveries, fault, log
-from db.addresses import Address
 from db.errors import CarpusError, OutageError, SettingsError
 from db.session import transaction
 from db.tables import Delivery
-from db.tls import calling_context, variable
 from db.vocabulary import DeliveryState
 from worker import settings
 from worker.deliver.archive import Archive, DestinationAwayError, DestinationRefusedError, connected, silence_libraries
@@ -60,7 +57,7 @@ def _deliver(held: Sequence[Delivery]) -> None:
         return
     try:
         made = make(held)
-        with connected(chosen.ae_title, destination, address, _tls(address)) as archive:
+        with connected(chosen.ae_title, destination, address, chosen.tls_to(address)) as archive:
             with transaction() as session:
                 deliveries.reached(session, destination)
             _send(archive, made)
@@ -126,15 +123,6 @@ def _wait_seconds(held: Sequence[Delivery]) -> float:
     tries = max(row.attempts - row.refusals for row in held)
     wait_seconds: float = settings.worker().retry_seconds * 2 ** min(max(tries - 1, 0), _MOST_DOUBLINGS)
     return min(wait_seconds, LONGEST_WAIT_SECONDS)
-
-
-def _tls(address: Address) -> ssl.SSLContext | None:
-    chosen = settings.worker()
-    if not address.is_tls:
-        return None
-    if chosen.destination_ca is None:
-        raise SettingsError(f"{variable('destination_ca')}: missing; a destination is to be reached by TLS")
-    return calling_context(chosen, variable("destination_ca"), chosen.destination_ca)
 
 
 def _kind(error: Exception) -> str:
