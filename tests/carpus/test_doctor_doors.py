@@ -111,6 +111,7 @@ def test_limits_that_contradict_each_other_are_told(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("bare")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_destinations_that_answer_and_those_that_do_not_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert door_checks.destinations() == Finding("destinations", "none, results stay in the database")
     pacs, nobody = Pacs(free_port()), free_port()

@@ -61,10 +61,10 @@ def test_a_delivery_that_is_due_is_published_and_one_that_waits_is_not(
     def queued() -> list[list[int]]:
         return [json.loads(b64decode(message["body"]))[0] for message in messages(carpus_env, "deliver")]
 
-    (named,) = planned(add_result(carpus_env.store))
+    planned(add_result(carpus_env.store))
     for _ in range(2):
         listener.listener.sweep.sweep()
-        assert queued() == [[named]]
+        assert queued() == [[1]]  # for both objects
     with redis.Redis.from_url(carpus_env.servers.broker_url) as client:
         client.flushall()
     with transaction() as session:
@@ -75,7 +75,7 @@ def test_a_delivery_that_is_due_is_published_and_one_that_waits_is_not(
         session.execute(text("UPDATE delivery SET state = 'SENDING', attempts = 1, due_at = now() - interval '1 s'"))
     listener.listener.sweep.sweep()
     listener.listener.sweep.sweep()
-    assert queued() == [[named]]
+    assert queued() == [[1]]  # for both objects
 
 
 def test_what_was_stored_while_redis_was_away_is_published_when_it_is_back(

@@ -17,6 +17,9 @@ from tests.objects import hand_radiograph
 from tests.pacs import AE_TITLE, Pacs, running
 from worker.deliver.deliver import deliver
 
+# pynetdicom leaves the socket of a connection that nobody took to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def pacs(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Pacs:
