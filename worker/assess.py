@@ -43,10 +43,11 @@ def assess(claim: Claim, active: Active) -> None:
     age = ChronologicalAge.of(
         row.chronological_age_months, row.chronological_age_source, row.chronological_age_span_months
     )
-    seen = look(pixels, active, sex)
+    declared = Declared.of(row)
+    seen = look(pixels, active, sex, declared)
     fault.point("assess_predicted")
     estimated = estimate(seen.predictions)
-    verdict = judge(seen.pose.side, Declared.of(row))
+    verdict = judge(seen.pose.side, declared)
     finding = Finding(
         estimated,
         stage_of(estimated),

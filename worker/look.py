@@ -3,8 +3,8 @@
 Before it: ``worker.assess`` has loaded the standard radiograph. After it: ``worker.estimate``, ``worker.explain``,
 ``worker.side`` and ``worker.review``. A wrong Photometric Interpretation gives a negative, on which a network guesses.
 It is bright in its greater part and unlike what the network knows (``worker.novelty``), and less unlike once it is
-inverted. The network knows left hands, whose thumb is on the right: a hand that surely lies the other way round is
-mirrored for it.
+inverted. The network knows left hands, whose thumb is on the right: a hand that lies the other way round is mirrored
+for it.
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +22,10 @@ from worker.estimate import sex_inputs
 from worker.pose import Pose, find_pose
 from worker.preprocess import preprocess
 from worker.radiograph import mirrored, negative
+from worker.side import Declared, taken_for
 
 _LONG_SIDE_PIXELS: Final = 256
+_NOTHING: Final = Declared()
 
 Radiograph = npt.NDArray[np.uint16]
 
@@ -35,7 +37,8 @@ class Look:
     Attributes
     ----------
     radiograph
-        (rows, columns) uint16, bone bright: the standard one or its negative, mirrored where the hand appears right.
+        (rows, columns) uint16, bone bright: the standard one or its negative, mirrored where it is taken for a right
+        hand.
     pose
         How the hand lay before that.
     novelty
@@ -53,7 +56,7 @@ class Look:
     notes: tuple[Note, ...] = ()
 
 
-def look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
+def look(radiograph: Radiograph, active: Active, sex: Sex, declared: Declared = _NOTHING) -> Look:
     """Ask the network about a radiograph, the right way round.
 
     Parameters
@@ -64,11 +67,13 @@ def look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
         The model.
     sex
         Of the patient.
+    declared
+        What the header says of the side.
     """
-    first = _look(radiograph, active, sex)
+    first = _look(radiograph, active, sex, declared)
     if first.novelty is None or first.novelty <= 1 or not may_be_negative(radiograph):
         return first  # what the network knows is no negative
-    second = _look(negative(radiograph), active, sex)
+    second = _look(negative(radiograph), active, sex, declared)
     took = {name: getattr(first, name) + getattr(second, name) for name in ("preprocess_ms", "predict_ms")}
     if second.novelty is None or second.novelty >= first.novelty:
         return replace(first, **took)
@@ -92,11 +97,11 @@ def may_be_negative(radiograph: Radiograph) -> bool:
     return bool((grey > threshold).mean() > 0.5)  # noqa: PLR2004  most of it
 
 
-def _look(radiograph: Radiograph, active: Active, sex: Sex) -> Look:
+def _look(radiograph: Radiograph, active: Active, sex: Sex, declared: Declared) -> Look:
     card = active.bundle.card
     started = perf_counter()
     pose = find_pose(radiograph)
-    seen = mirrored(radiograph) if pose.side is Side.RIGHT else radiograph
+    seen = mirrored(radiograph) if taken_for(pose.side, declared) is Side.RIGHT else radiograph
     image = preprocess(seen, card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
     inputs = sex_inputs(card, sex)

@@ -76,22 +76,33 @@ def expected_sides(declared: Declared) -> frozenset[Side]:
     return frozenset({_SEEN_FROM_ITS_BACK[declared.laterality]})
 
 
+def taken_for(apparent: Side | None, declared: Declared) -> Side | None:
+    """Return as which hand it is shown to the network: as it appears, and where that is not sure, by its header.
+
+    Parameters
+    ----------
+    apparent
+        As which hand it appears; None where that is not sure.
+    declared
+        What the header says.
+    """
+    expected = expected_sides(declared)
+    return next(iter(expected)) if apparent is None and len(expected) == 1 else apparent
+
+
 def judge(apparent: Side | None, declared: Declared) -> Verdict:
     """Return what must be reviewed and noted of a side.
 
     Parameters
     ----------
     apparent
-        As which hand it appears; None where that is not sure, of which nothing is said. One that appears right was
-        mirrored for the network.
+        As which hand it appears; None where that is not sure, and the header is not doubted.
     declared
         What the header says.
     """
-    if apparent is None:
-        return Verdict()
-    agrees = apparent in expected_sides(declared)
+    agrees = apparent is None or apparent in expected_sides(declared)
     reasons = () if agrees else (ReviewReason.SIDE,)
-    if apparent is Side.LEFT:
+    if taken_for(apparent, declared) is not Side.RIGHT:
         return Verdict(reasons)
     if declared.laterality is None or not agrees:
         return Verdict(reasons, (Note.RIGHT_OR_MIRRORED,))

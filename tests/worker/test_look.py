@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.vocabulary import Note, Sex, Side
+from db.vocabulary import Laterality, Note, Sex, Side
 from tests.narrow_bundle import card
 from training.phantom import draw
 from worker.active import Active
@@ -13,6 +13,7 @@ from worker.bundle import Bundle
 from worker.engines import Float32, Predictions
 from worker.look import look, may_be_negative
 from worker.novelty import NoveltyCheck, UsualEmbeddings
+from worker.side import Declared
 
 HANDS = [draw(months, sex, seed, rows=288).image for months, sex, seed in ((40, Sex.FEMALE, 1), (190, Sex.MALE, 2))]
 
@@ -95,9 +96,12 @@ def test_the_negative_of_a_right_hand_is_seen_inverted_and_as_a_left_one() -> No
     assert np.array_equal(seen.radiograph, HANDS[0])
 
 
-def test_a_hand_of_which_nothing_is_sure_is_seen_as_it_is() -> None:
+def test_a_hand_of_which_nothing_is_sure_is_seen_as_its_header_says_and_else_as_it_is() -> None:
     picture = np.full((40, 30), 20_000, np.uint16)
     picture[:, :5] = 0
     seen = look(picture, active(None), Sex.FEMALE)
     assert seen.pose.side is None
     assert np.array_equal(seen.radiograph, picture)
+    declared = look(picture, active(None), Sex.FEMALE, Declared(Laterality.RIGHT))
+    assert declared.pose.side is None
+    assert np.array_equal(declared.radiograph, picture[:, ::-1])

@@ -57,7 +57,10 @@ def test_a_header_says_as_which_hand_it_may_appear(
     ("apparent", "declared", "verdict"),
     [
         (None, Declared(L), Verdict()),
-        (None, Declared(R), Verdict()),
+        (None, Declared(R), Verdict((), (Note.RIGHT,))),  # the header is not doubted
+        (None, Declared(L, "R\\H"), Verdict((), (Note.LEFT_MIRRORED,))),
+        (None, Declared(R, None, AP), Verdict()),
+        (None, Declared(), Verdict()),
         (Side.LEFT, Declared(), Verdict()),
         (Side.LEFT, Declared(L), Verdict()),
         (Side.LEFT, Declared(R), Verdict((ReviewReason.SIDE,))),
