@@ -69,17 +69,19 @@ def retry(named: Sequence[str], console: Console) -> None:
         When something is named that is no delivery; nothing was put back.
     """
     unknown = [name for name in named if not (name.isascii() and name.isdigit() and len(name) <= _LONGEST_ID)]
-    ids = [int(name) for name in named if name not in unknown]
-    wanted = Delivery.id.in_(ids) if named else Delivery.state == DeliveryState.FAILED
-    found = [row.id for row in _asked(select(Delivery.id).where(wanted))]
-    unknown += [str(one) for one in ids if one not in found]
+    ids = {int(name) for name in named if name not in unknown}
+    unknown += sorted(
+        str(one) for one in ids - {row.id for row in _asked(select(Delivery.id).where(Delivery.id.in_(ids)))}
+    )
     if unknown:
         raise DeliverError(f"no delivery is called {', '.join(unknown)}: the view `deliveries` has their ids")
     with database.available() as url:
         engine = engine_of(url)
         try:
             with transaction(engine) as session:
-                count = deliveries.retry(session, found)
+                count = deliveries.retry(session, ids if named else None)
+        except ProgrammingError as error:
+            raise DeliverError(_OLD) from error
         finally:
             engine.dispose()
     console.print(f"{count} put back; a running listener sends them to the workers within seconds", highlight=False)

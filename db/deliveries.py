@@ -7,29 +7,32 @@ all that waits for it; only an answer that is no Success is charged.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db import settings
 from db.clock import in_seconds
-from db.tables import Assessment, Delivery
+from db.tables import Assessment, Delivery, Radiograph
 from db.vocabulary import DeliveryState, ResultObject
 
 QUEUE = "deliver"  # the task's name, too
 _NOW = func.clock_timestamp()
+_NOT_THERE = (DeliveryState.FAILED, DeliveryState.WITHDRAWN)
 _OUTDATED = "a later assessment came before it was sent"
+_MOST_DOUBLINGS = 10  # so that the power below stays a number
 _DIED = "whoever sent it died or hung"
 
 
 def plan(
     session: Session, assessment_id: int, uids: Mapping[ResultObject, str], destinations: Iterable[str]
 ) -> list[int]:
-    """Let objects of an assessment go to destinations; what is planned already stays as it is.
+    """Let objects of an assessment go to destinations; what is on its way or there stays as it is.
 
     Parameters
     ----------
@@ -47,15 +50,54 @@ def plan(
     list of int
         One id for each destination with anything new, for a message.
     """
+    predecessors = {ResultObject.REPORT: _predecessor(session, assessment_id)}
     rows = [
-        {"assessment_id": assessment_id, "destination": to, "object": kind, "sop_instance_uid": uid, "due_at": _NOW}
+        {
+            "assessment_id": assessment_id,
+            "destination": to,
+            "object": kind,
+            "sop_instance_uid": uid,
+            "predecessor_uid": predecessors.get(kind),
+            "due_at": _NOW,
+        }
         for to in destinations
         for kind, uid in uids.items()
     ]
     if not rows:
         return []
-    new = insert(Delivery).values(rows).on_conflict_do_nothing().returning(Delivery.id, Delivery.destination)
-    return list({destination: delivery_id for delivery_id, destination in session.execute(new)}.values())
+    anew = {"state": DeliveryState.WAITING, "refusals": 0, "due_at": _NOW, "planned_at": _NOW}
+    planned = (
+        insert(Delivery)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=["assessment_id", "destination", "object"], set_=anew, where=Delivery.state.in_(_NOT_THERE)
+        )
+        .returning(Delivery.id, Delivery.destination)
+    )
+    return list({destination: delivery_id for delivery_id, destination in session.execute(planned)}.values())
+
+
+def _predecessor(session: Session, assessment_id: int) -> str | None:
+    """Return the report that an assessment's is to replace: the last of its SOP instance that is or may be delivered.
+
+    It is decided once, so that the report stays the same; one in another study stands in nobody's way.
+    """
+    this, earlier = aliased(Radiograph), aliased(Radiograph)
+    of_this = select(Assessment.radiograph_id).where(Assessment.id == assessment_id).scalar_subquery()
+    return session.scalar(
+        select(Delivery.sop_instance_uid)
+        .join(Assessment, Assessment.id == Delivery.assessment_id)
+        .join(earlier, earlier.id == Assessment.radiograph_id)
+        .join(this, and_(this.id == of_this, this.sop_instance_uid == earlier.sop_instance_uid))
+        .where(
+            this.study_instance_uid == earlier.study_instance_uid,
+            Assessment.id < assessment_id,
+            Delivery.object == ResultObject.REPORT,
+            or_(Delivery.delivered_at.is_not(None), Delivery.state == DeliveryState.SENDING),
+        )
+        .order_by(Assessment.id.desc())
+        .limit(1)
+    )
 
 
 def claim(session: Session, delivery_id: int, lease_seconds: float) -> list[Delivery]:
@@ -84,6 +126,8 @@ def claim(session: Session, delivery_id: int, lease_seconds: float) -> list[Deli
         _under_way(),
         Delivery.due_at <= _NOW,
     )
+    # In one order, for who postpones them locks them too.
+    session.execute(select(Delivery.id).where(mine).order_by(Delivery.id).with_for_update())
     outdated = select(Assessment.id).where(
         Assessment.id == Delivery.assessment_id, Assessment.superseded_at.is_not(None)
     )
@@ -107,7 +151,9 @@ def delivered(session: Session, delivery_id: int) -> None:
 def note_asked(session: Session, delivery_ids: Collection[int], commitment_uid: str | None) -> None:
     """Note by which transaction UID a destination is asked to commit to objects; None where it does not take that."""
     session.execute(
-        _silent(update(Delivery).where(Delivery.id.in_(delivery_ids))).values(commitment_uid=commitment_uid)
+        _silent(update(Delivery).where(Delivery.id.in_(delivery_ids), Delivery.committed_at.is_(None))).values(
+            commitment_uid=commitment_uid
+        )
     )
 
 
@@ -136,12 +182,30 @@ def refused(session: Session, held: Delivery, reason: str, delay_seconds: float)
     DeliveryState or None
         What it is now; None where somebody else has it by now.
     """
-    is_mine = Delivery.id == held.id, Delivery.state == DeliveryState.SENDING, Delivery.attempts == held.attempts
-    return session.scalar(_charged(update(Delivery).where(*is_mine), reason, delay_seconds).returning(Delivery.state))
+    return session.scalar(
+        _charged(update(Delivery).where(*_mine(held)), reason, delay_seconds).returning(Delivery.state)
+    )
 
 
-def away(session: Session, held: Sequence[Delivery], reason: str, delay_seconds: float, give_up_days: float) -> int:
-    """Postpone all that waits for a destination that is away, at no cost of an attempt.
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for a destination.
+
+    Attributes
+    ----------
+    first_seconds, longest_seconds
+        Before the second attempt, doubled for each further one, up to the longest.
+    give_up_days
+        What was planned longer ago ends as ``FAILED``.
+    """
+
+    first_seconds: float
+    longest_seconds: float
+    give_up_days: float
+
+
+def away(session: Session, held: Sequence[Delivery], reason: str, patience: Patience) -> int:
+    """Postpone all that is due for a destination that is away, at no cost of an attempt.
 
     Parameters
     ----------
@@ -151,36 +215,74 @@ def away(session: Session, held: Sequence[Delivery], reason: str, delay_seconds:
         The rows as they were claimed, of one destination.
     reason
         How it is away.
-    delay_seconds
-        How long they wait at least.
-    give_up_days
-        What was planned longer ago ends as ``FAILED``.
+    patience
+        How long they wait.
 
     Returns
     -------
     int
         How many are given up.
     """
-    is_over = Delivery.planned_at < _NOW - timedelta(days=give_up_days)
-    put_back(session, held, reason, delay_seconds)
     waiting = Delivery.destination == held[0].destination, Delivery.state == DeliveryState.WAITING
-    session.execute(
-        _silent(update(Delivery).where(*waiting, Delivery.due_at < in_seconds(delay_seconds))).values(
-            due_at=in_seconds(delay_seconds)
-        )
-    )
-    return _count(
-        session,
-        update(Delivery).where(*waiting, is_over).values(state=DeliveryState.FAILED, due_at=None, last_error=reason),
-    )
+    tried = session.scalar(select(func.max(Delivery.attempts - Delivery.refusals)).where(*waiting)) or 0
+    delay_seconds = _delay_seconds(max(tried, *(row.attempts - row.refusals for row in held)), patience)
+    given_up = _put_back(session, held, reason, delay_seconds, patience)
+    ids = select(Delivery.id).where(*waiting, Delivery.due_at <= _NOW).order_by(Delivery.id).with_for_update()
+    overdue = update(Delivery).where(Delivery.id.in_(ids), _is_over(patience))
+    given_up += _count(session, overdue.values(state=DeliveryState.FAILED, due_at=None, last_error=reason))
+    session.execute(_silent(update(Delivery).where(Delivery.id.in_(ids))).values(due_at=in_seconds(delay_seconds)))
+    return given_up
 
 
-def put_back(session: Session, held: Sequence[Delivery], reason: str, delay_seconds: float) -> None:
-    """Let what was claimed wait again, at no cost of an attempt; what somebody else has by now is left to it."""
-    for row in held:
-        is_mine = Delivery.id == row.id, Delivery.state == DeliveryState.SENDING, Delivery.attempts == row.attempts
-        waiting = {"due_at": in_seconds(delay_seconds), "state": DeliveryState.WAITING, "last_error": reason}
-        session.execute(_silent(update(Delivery).where(*is_mine)).values(**waiting))
+def put_back(session: Session, held: Sequence[Delivery], reason: str, patience: Patience) -> int:
+    """Let what was claimed wait again, at no cost of an attempt, for what is no fault of its own.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    held
+        The rows as they were claimed; what somebody else has by now is left to it.
+    reason
+        What it waits for.
+    patience
+        How long it waits.
+
+    Returns
+    -------
+    int
+        How many are given up.
+    """
+    delay_seconds = _delay_seconds(max(row.attempts - row.refusals for row in held), patience)
+    return _put_back(session, held, reason, delay_seconds, patience)
+
+
+def _put_back(session: Session, held: Sequence[Delivery], reason: str, delay_seconds: float, patience: Patience) -> int:
+    is_over = _is_over(patience)
+    waiting = {
+        "state": case((is_over, DeliveryState.FAILED), else_=DeliveryState.WAITING),
+        "due_at": case((is_over, None), else_=in_seconds(delay_seconds)),
+        "last_error": reason,
+    }
+    left = [
+        session.scalar(_silent(update(Delivery).where(*_mine(row))).values(**waiting).returning(Delivery.state))
+        for row in held
+    ]
+    return left.count(DeliveryState.FAILED)
+
+
+def _delay_seconds(tries: int, patience: Patience) -> float:
+    doublings = min(max(tries - 1, 0), _MOST_DOUBLINGS)
+    return min(patience.first_seconds * 2.0**doublings, patience.longest_seconds)
+
+
+def _is_over(patience: Patience) -> ColumnElement[bool]:
+    return Delivery.planned_at < _NOW - timedelta(days=patience.give_up_days)
+
+
+def _mine(row: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """Return that a row is still held by whoever claimed it."""
+    return Delivery.id == row.id, Delivery.state == DeliveryState.SENDING, Delivery.attempts == row.attempts
 
 
 def expire_claims(session: Session) -> int:
@@ -240,11 +342,22 @@ def not_committed(session: Session, commitment_uid: str, reasons: Mapping[str, s
     return count
 
 
-def retry(session: Session, delivery_ids: Collection[int]) -> int:
-    """Let deliveries begin anew, whatever became of them but being sent right now; return how many they are."""
-    ended = Delivery.id.in_(delivery_ids), Delivery.state != DeliveryState.SENDING
-    anew = {"state": DeliveryState.WAITING, "attempts": 0, "refusals": 0, "due_at": _NOW, "planned_at": _NOW}
-    return _count(session, update(Delivery).where(*ended).values(**anew))
+def retry(session: Session, delivery_ids: Collection[int] | None = None) -> int:
+    """Let deliveries begin anew; return how many they are.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    delivery_ids
+        Which, whatever became of them but being sent right now; None: all that FAILED.
+    """
+    # The attempts are counted on: they tell whoever had claimed a row before from who claims it now.
+    anew = {"state": DeliveryState.WAITING, "refusals": 0, "due_at": _NOW, "planned_at": _NOW}
+    chosen = Delivery.state == DeliveryState.FAILED
+    if delivery_ids is not None:
+        chosen = and_(Delivery.id.in_(delivery_ids), Delivery.state != DeliveryState.SENDING)
+    return _count(session, update(Delivery).where(chosen).values(**anew))
 
 
 def _charged(chosen: Update, reason: str, delay_seconds: float) -> Update:

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from db import fault, log
 from db.clock import in_seconds
 from db.session import transaction
-from db.tables import Radiograph, ReferenceRead
-from db.vocabulary import State
+from db.tables import Assessment, Delivery, Radiograph, ReferenceRead
+from db.vocabulary import DeliveryState, State
 from dicom_listener.register import lock_instance
 from dicom_listener.removal import remove_files
 
@@ -30,6 +30,7 @@ PAUSE_SECONDS = 600.0  # after everything that was due is purged
 JUMP_SECONDS = 3_600.0
 
 # Attempts are counted once it is read; see states.requeue.
+_NEEDS_THE_OBJECT = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.FAILED)
 _MAY_BE_REQUEUED = or_(
     Radiograph.state == State.FAILED, and_(Radiograph.state == State.REJECTED, Radiograph.attempts > 0)
 )
@@ -142,12 +143,19 @@ def _running_seconds() -> float:
 def _is_due(days: int) -> ColumnElement[bool]:
     """Return which radiographs may be purged now.
 
-    An image that is to be sent on has not been delivered yet when it has ended: delivery adds its condition here.
+    An image whose result is to be delivered is needed for that when it has ended, and after a failure, too, for a
+    person may let it be tried again.
     """
+    to_be_delivered = (
+        select(Delivery.id)
+        .join(Assessment, Assessment.id == Delivery.assessment_id)
+        .where(Assessment.radiograph_id == Radiograph.id, Delivery.state.in_(_NEEDS_THE_OBJECT))
+    )
     return and_(
         Radiograph.purged_at.is_(None),
         Radiograph.committed_at.is_(None),
         Radiograph.ended_at < in_seconds(-days * DAY_SECONDS),
         # A person may still requeue it, unless a later revision took its place.
         or_(not_(_MAY_BE_REQUEUED), Radiograph.superseded_at.is_not(None)),
+        not_(to_be_delivered.exists()),
     )

@@ -47,7 +47,7 @@ def assess(claim: Claim, active: Active) -> None:
     seen = look(pixels, active, sex, declared)
     fault.point("assess_predicted")
     estimated = estimate(seen.predictions)
-    verdict = judge(seen.pose.side, declared)
+    verdict = judge(seen.pose, declared)
     finding = Finding(
         estimated,
         stage_of(estimated),

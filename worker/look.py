@@ -101,7 +101,7 @@ def _look(radiograph: Radiograph, active: Active, sex: Sex, declared: Declared) 
     card = active.bundle.card
     started = perf_counter()
     pose = find_pose(radiograph)
-    seen = mirrored(radiograph) if taken_for(pose.side, declared) is Side.RIGHT else radiograph
+    seen = mirrored(radiograph) if taken_for(pose, declared) is Side.RIGHT else radiograph
     image = preprocess(seen, card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
     inputs = sex_inputs(card, sex)

@@ -13,8 +13,10 @@ from typing import Final, Self
 
 from db.tables import Radiograph
 from db.vocabulary import Laterality, Note, ReviewReason, Side, ViewPosition
+from worker.pose import Pose
 
 _SEEN_FROM_ITS_BACK: Final = {Laterality.LEFT: Side.LEFT, Laterality.RIGHT: Side.RIGHT}
+_REFUTED_DEGREES: Final = 45
 _OPPOSITE: Final = dict(zip("LRHFAP", "RLFHPA", strict=True))
 
 
@@ -50,16 +52,19 @@ class Verdict:
     notes: tuple[Note, ...] = ()
 
 
-def expected_sides(declared: Declared) -> frozenset[Side]:
+def expected_sides(declared: Declared, turn_degrees: int | None = None) -> frozenset[Side]:
     """Return as which hand a hand may appear, by its header.
 
     Patient Orientation says where the thumb must be; without it a hand is taken to be seen from its back, but for View
-    Position AP, with which some mean the palm and some nothing.
+    Position AP, with which some mean the palm and some nothing. One that says that the fingers point elsewhere than
+    they surely do, such as a chest's sent with every radiograph, is not believed.
 
     Parameters
     ----------
     declared
         What the header says.
+    turn_degrees
+        How the hand lies, as in `worker.pose.Pose`; None where that is not sure.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def expected_sides(declared: Declared) -> frozenset[Side]:
     """
     if declared.laterality is None:
         return frozenset(Side)
-    direction = _upright_row_direction(declared.patient_orientation or "")
+    direction = _upright_row_direction(declared.patient_orientation or "", turn_degrees)
     if direction is not None:
         return frozenset({Side.LEFT if direction == declared.laterality else Side.RIGHT})
     if declared.view_position is ViewPosition.AP:
@@ -76,49 +81,59 @@ def expected_sides(declared: Declared) -> frozenset[Side]:
     return frozenset({_SEEN_FROM_ITS_BACK[declared.laterality]})
 
 
-def taken_for(apparent: Side | None, declared: Declared) -> Side | None:
+def taken_for(pose: Pose, declared: Declared) -> Side | None:
     """Return as which hand it is shown to the network: as it appears, and where that is not sure, by its header.
 
     Parameters
     ----------
-    apparent
-        As which hand it appears; None where that is not sure.
+    pose
+        How it lies.
     declared
         What the header says.
     """
-    expected = expected_sides(declared)
-    return next(iter(expected)) if apparent is None and len(expected) == 1 else apparent
+    expected = expected_sides(declared, pose.turn_degrees)
+    return next(iter(expected)) if pose.side is None and len(expected) == 1 else pose.side
 
 
-def judge(apparent: Side | None, declared: Declared) -> Verdict:
+def judge(pose: Pose, declared: Declared) -> Verdict:
     """Return what must be reviewed and noted of a side.
 
     Parameters
     ----------
-    apparent
-        As which hand it appears; None where that is not sure, and the header is not doubted.
+    pose
+        How the hand lies; where the side is not sure the header is not doubted.
     declared
         What the header says.
     """
-    agrees = apparent is None or apparent in expected_sides(declared)
+    agrees = pose.side is None or pose.side in expected_sides(declared, pose.turn_degrees)
     reasons = () if agrees else (ReviewReason.SIDE,)
-    if taken_for(apparent, declared) is not Side.RIGHT:
+    if taken_for(pose, declared) is not Side.RIGHT:
         return Verdict(reasons)
     if declared.laterality is None or not agrees:
         return Verdict(reasons, (Note.RIGHT_OR_MIRRORED,))
     return Verdict(reasons, (Note.RIGHT if declared.laterality is Laterality.RIGHT else Note.LEFT_MIRRORED,))
 
 
-def _upright_row_direction(patient_orientation: str) -> str | None:
-    """Return where the rows would run to, L or R, were the hand upright; None where it does not say.
+def _upright_row_direction(patient_orientation: str, turn_degrees: int | None) -> str | None:
+    """Return where the rows would run to, L or R, were the hand upright; None where it does not say, or is refuted.
 
     Of an oblique direction the first letter counts, which is the principal one.
     """
-    row, _, column = patient_orientation.partition("\\")
-    turned = {  # by where the wrist is: below, above, on the right, on the left
-        column[:1] == "H": row[:1],
-        column[:1] == "F": _OPPOSITE.get(row[:1]),
-        row[:1] == "H": _OPPOSITE.get(column[:1]),
-        row[:1] == "F": column[:1],
-    }.get(True)
-    return turned if turned in set(Laterality) else None
+    row, _, column = (part[:1] for part in patient_orientation.partition("\\"))
+    # By where the wrist is (below, above, on the right, on the left): how the hand then lies, and the direction.
+    ways = {
+        column == "H": (0, row),
+        column == "F": (180, _OPPOSITE.get(row)),
+        row == "H": (-90, _OPPOSITE.get(column)),
+        row == "F": (90, column),
+    }
+    if True not in ways:
+        return None
+    declared_degrees, direction = ways[True]
+    if turn_degrees is not None and _apart_degrees(turn_degrees, declared_degrees) > _REFUTED_DEGREES:
+        return None
+    return direction if direction in set(Laterality) else None
+
+
+def _apart_degrees(one: int, other: int) -> int:
+    return abs((one - other + 180) % 360 - 180)

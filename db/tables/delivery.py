@@ -23,6 +23,9 @@ class Delivery(Base):
     sop_instance_uid: Mapped[str] = mapped_column(
         comment="the same for all destinations, and whenever it is sent again"
     )
+    predecessor_uid: Mapped[str | None] = mapped_column(
+        comment="of a report: that of an earlier assessment, which it replaces in the study"
+    )
     state: Mapped[str] = mapped_column(server_default=DeliveryState.WAITING)
     attempts: Mapped[int] = mapped_column(server_default=text("0"), comment="how often its sending began")
     refusals: Mapped[int] = mapped_column(
@@ -45,6 +48,7 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("assessment_id", "destination", "object"),
         CheckConstraint(f"sop_instance_uid ~ {UID} AND length(sop_instance_uid) <= 64", name="sop_instance_uid"),
+        CheckConstraint(f"predecessor_uid ~ {UID} AND length(predecessor_uid) <= 64", name="predecessor_uid"),
         CheckConstraint(f"commitment_uid ~ {UID} AND length(commitment_uid) <= 64", name="commitment_uid"),
         CheckConstraint("refusals BETWEEN 0 AND attempts", name="refusals"),
         CheckConstraint(f"(due_at IS NOT NULL) = (state IN {_UNDER_WAY})", name="due_at"),

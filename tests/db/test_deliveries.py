@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, text, update
 
 from db import deliveries
+from db.deliveries import Patience
 from db.session import transaction
 from db.tables import Assessment, Delivery
 from db.vocabulary import DeliveryState, ResultObject
@@ -46,7 +47,7 @@ def states() -> list[str]:
 
 def away(held: Sequence[Delivery], days: float = 7) -> int:
     with transaction() as session:
-        return deliveries.away(session, held, "nobody answers", 30, days)
+        return deliveries.away(session, held, "nobody answers", Patience(30, 60, days))
 
 
 def test_each_object_goes_to_each_destination_once(assessment: int) -> None:
@@ -157,6 +158,84 @@ def test_a_destination_that_stays_away_is_given_up_after_days(assessment: int) -
         assert deliveries.retry(session, [a]) == 1
     assert states() == ["FAILED", "WAITING"]
     assert away(claim(a)) == 0  # it has its days again
+
+
+def test_the_wait_for_a_destination_doubles_whichever_row_is_tried(assessment: int) -> None:
+    def wait_seconds() -> list[float]:
+        with transaction() as session:
+            found = session.scalars(text("SELECT extract(epoch FROM due_at - now()) FROM delivery ORDER BY id"))
+            return [round(float(one), -1) for one in found]
+
+    def due() -> None:
+        with transaction() as session:
+            session.execute(text("UPDATE delivery SET due_at = now()"))
+
+    with transaction() as session:
+        fresh = add_radiograph(session, "1.2.4", state="COMPLETED", due_at=None, ended_at=func.now())
+        other = add_assessment(session, fresh, 1)
+    (a,), (b,) = plan(assessment, "A"), plan(other, "A")
+    away(claim(a))
+    assert wait_seconds() == [30.0] * 4
+    due()
+    away(claim(b))  # its first attempt, and the destination's second
+    assert wait_seconds() == [30.0] * 4
+    due()
+    away(claim(a))
+    assert wait_seconds() == [60.0] * 4
+    due()
+    away(claim(b))
+    assert wait_seconds() == [60.0] * 4
+
+
+def test_what_waits_already_for_a_destination_that_is_away_is_left(assessment: int) -> None:
+    (a,) = plan(assessment, "A")
+    held = claim(a)
+    away(held[:1])
+    with transaction() as session:
+        before = session.scalar(text("SELECT due_at FROM delivery WHERE state = 'WAITING'"))
+    away(held[1:])
+    with transaction() as session:
+        assert session.scalar(text("SELECT min(due_at) FROM delivery")) == before
+
+
+def test_what_ended_without_arriving_is_planned_anew_where_the_result_is_one_again(assessment: int) -> None:
+    (a,) = plan(assessment, "A")
+    with transaction() as session:
+        session.execute(text("UPDATE delivery SET state = 'FAILED', due_at = NULL, refusals = 0 WHERE id = 1"))
+        session.execute(text("UPDATE delivery SET state = 'WITHDRAWN', due_at = NULL WHERE id = 2"))
+    assert len(plan(assessment, "A")) == 1
+    assert states() == ["WAITING", "WAITING"]
+    assert len(claim(a)) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "study", "is_named"),
+    [
+        ("DELIVERED", "2.25.5", True),
+        ("SENDING", "2.25.5", True),
+        ("WITHDRAWN", "2.25.5", False),
+        ("DELIVERED", "2.25.6", False),
+    ],
+)
+def test_a_report_replaces_the_last_one_in_its_study_that_may_be_there(state: str, study: str, is_named: bool) -> None:
+    ended = {"state": "COMPLETED", "due_at": None, "ended_at": func.now()}
+    with transaction() as session:
+        model = add_model_version(session)
+        first = add_radiograph(session, study_instance_uid="2.25.5", superseded_at=func.now(), **ended)
+        old = add_assessment(session, first, model, superseded_at=func.now())
+        deliveries.plan(session, old, {ResultObject.REPORT: "2.25.10", ResultObject.PICTURE: "2.25.11"}, ["A"])
+        columns = {
+            "DELIVERED": "delivered_at = now(), due_at = NULL",
+            "SENDING": "attempts = 1",
+            "WITHDRAWN": "due_at = NULL",
+        }
+        session.execute(text(f"UPDATE delivery SET state = '{state}', {columns[state]}"))
+        second = add_radiograph(session, revision=2, sha256="1" * 64, study_instance_uid=study, **ended)
+        new = add_assessment(session, second, model)
+        deliveries.plan(session, new, UIDS, ["A", "B"])
+    later = [row for row in rows().values() if row.assessment_id == new]
+    named = {(row.object, row.predecessor_uid) for row in later}
+    assert named == {("report", "2.25.10" if is_named else None), ("picture", None)}
 
 
 def test_what_is_being_sent_is_not_put_back_by_hand(assessment: int) -> None:

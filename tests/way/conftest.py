@@ -1,6 +1,7 @@
 """The whole stack, as `carpus up` runs it: real servers, listener, workers and Flower."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -19,11 +20,14 @@ def pacs() -> Pacs:
 @pytest.fixture(scope="session")
 def way(tmp_path_factory: pytest.TempPathFactory, pacs: Pacs) -> Iterator[Way]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port}")
         patch.setenv("CARPUS_SWEEP_SECONDS", "0.5")
         patch.setenv("CARPUS_REPUBLISH_SECONDS", "2")
         patch.setenv("CARPUS_RETRY_SECONDS", "1")
         patch.setenv("CARPUS_READ_SECONDS", "5")
         patch.setenv("CARPUS_ASSESS_LEASE_SECONDS", "5")
-        with Stack(tmp_path_factory.mktemp("way"), Ports.free(), print) as stack:
+        stack = Stack(tmp_path_factory.mktemp("way"), Ports.free(), print)
+        with ExitStack() as entered:
+            with pytest.MonkeyPatch.context() as at_start:  # not for the tests that come after in this process
+                at_start.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port}")
+                entered.enter_context(stack)
             yield Way(stack)

@@ -3,6 +3,7 @@
 import pytest
 
 from db.vocabulary import Laterality, Note, ReviewReason, Side, ViewPosition
+from worker.pose import Pose
 from worker.side import Declared, Verdict, expected_sides, judge
 
 BOTH = frozenset(Side)
@@ -78,13 +79,26 @@ def test_a_header_says_as_which_hand_it_may_appear(
 def test_an_agreeing_side_is_noted_and_a_conflict_is_for_a_person(
     apparent: Side | None, declared: Declared, verdict: Verdict
 ) -> None:
-    assert judge(apparent, declared) == verdict
+    assert judge(Pose(None if apparent is None else 0, apparent), declared) == verdict
+
+
+@pytest.mark.parametrize(
+    ("turn_degrees", "is_believed"), [(180, True), (-140, True), (0, False), (90, False), (None, True)]
+)
+def test_an_orientation_that_the_picture_refutes_is_not_believed(turn_degrees: int | None, is_believed: bool) -> None:
+    of_a_chest = Declared(L, "L\\F")  # a hand with its fingers downwards, and its thumb on the left were it upright
+    assert expected_sides(of_a_chest, turn_degrees) == {Side.RIGHT if is_believed else Side.LEFT}
+
+
+def test_a_right_hand_marked_as_left_under_a_chest_s_orientation_is_for_a_person() -> None:
+    assert judge(Pose(0, Side.RIGHT), Declared(L, "L\\F", PA)).review_reasons == (ReviewReason.SIDE,)
+    assert judge(Pose(0, Side.LEFT), Declared(L, "L\\F", PA)) == Verdict()
 
 
 def test_whatever_appears_right_has_a_note_that_says_it_was_mirrored() -> None:
     for laterality in (None, L, R):
         for orientation in (None, "L\\H", "R\\H", "L\\F"):
             for view in (None, PA, AP):
-                notes = judge(Side.RIGHT, Declared(laterality, orientation, view)).notes
+                notes = judge(Pose(0, Side.RIGHT), Declared(laterality, orientation, view)).notes
                 assert [note.is_mirrored for note in notes] == [True]
-                assert judge(Side.LEFT, Declared(laterality, orientation, view)).notes == ()
+                assert judge(Pose(0, Side.LEFT), Declared(laterality, orientation, view)).notes == ()

@@ -32,9 +32,9 @@ from worker.deliver import report, secondary_capture
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 20  # of silence
-_REPORT_SECONDS: Final = 2.0  # for a report of commitment by the same association, which few archives send
+_REPORT_SECONDS: Final = 0.5  # for a report of commitment by the same association, which few archives send
 _SUCCESS: Final = 0x0000
-_STORED_WITH_WARNING: Final = frozenset({0x0001, 0xB000, 0xB006, 0xB007})
+_WARNINGS: Final = range(0xB000, 0xC000)  # which say that it is stored (PS3.7 C.2)
 # Out of resources, of the storage service class (0xA7xx) and in general.
 _NOT_NOW: Final = frozenset({*range(0xA700, 0xA800), 0x0213})
 _REQUEST_COMMITMENT: Final = 1
@@ -89,7 +89,7 @@ class Archive:
         if "Status" not in answer:
             raise DestinationAwayError(f"it did not answer within {_ANSWER_SECONDS} s, or ended the association")
         status = int(answer.Status)
-        if status == _SUCCESS or status in _STORED_WITH_WARNING:
+        if status == _SUCCESS or status in _WARNINGS:
             return
         words = f"it answered status 0x{status:04X}"  # its comment is not repeated, for it may name a patient
         if meaning := STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))[1]:

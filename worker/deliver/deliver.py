@@ -6,9 +6,11 @@ happens, the row says why, and the worker lives on.
 
 from collections.abc import Sequence
 
+from pydicom.uid import generate_uid
 from structlog.contextvars import bound_contextvars
 
 from db import deliveries, fault, log
+from db.deliveries import Patience
 from db.errors import CarpusError, OutageError, SettingsError
 from db.session import transaction
 from db.tables import Delivery
@@ -16,9 +18,9 @@ from db.vocabulary import DeliveryState
 from worker import settings
 from worker.deliver.archive import Archive, DestinationAwayError, DestinationRefusedError, connected, silence_libraries
 from worker.deliver.objects import Made, OutdatedResultError, make
-from worker.deliver.uids import derived
 
-# Longer than connecting, negotiating, two objects and a commitment may take, each at its time limit: 92 s.
+# Longer than connecting, negotiating, two objects and a commitment may take at their time limits, which is 92 s. One
+# that takes longer all the same is sent twice, under the same UIDs.
 LEASE_SECONDS = 100.0
 LONGEST_WAIT_SECONDS = 60.0  # a destination that is back waits no longer than this
 _UNKNOWN = "CARPUS_DESTINATIONS names it no more"
@@ -63,7 +65,7 @@ def _deliver(held: Sequence[Delivery]) -> None:
             _send(archive, made)
     except (OutdatedResultError, OutageError) as error:
         with transaction() as session:
-            deliveries.put_back(session, held, str(error), _wait_seconds(held))
+            deliveries.put_back(session, held, str(error), _patience())
     except (DestinationAwayError, SettingsError) as error:
         _note_away(held, str(error))
     except Exception as error:  # the border: any fault is these objects' next attempt
@@ -93,8 +95,7 @@ def _send(archive: Archive, made: Sequence[Made]) -> None:
 
 def _ask_commitment(archive: Archive, stored: Sequence[Made]) -> None:
     ids = [one.row.id for one in stored]
-    # Another for each attempt, for what an earlier one was asked for may still be reported on.
-    commitment_uid = derived("commitment", *ids, stored[0].row.attempts)
+    commitment_uid = generate_uid(None)  # another each time, for what was asked for before may still be reported on
     with transaction() as session:
         deliveries.note_asked(session, ids, commitment_uid)  # before the report can come
     if not archive.ask_commitment(commitment_uid, [one.dataset for one in stored]):
@@ -103,9 +104,8 @@ def _ask_commitment(archive: Archive, stored: Sequence[Made]) -> None:
 
 
 def _note_away(held: Sequence[Delivery], reason: str) -> None:
-    days = settings.worker().delivery_days
     with transaction() as session:
-        given_up = deliveries.away(session, held, reason, _wait_seconds(held), days)
+        given_up = deliveries.away(session, held, reason, _patience())
     log_it = logger.error if given_up else logger.warning
     log_it("destination_away", destination=held[0].destination, reason=reason, given_up=given_up)
 
@@ -118,11 +118,8 @@ def _note_refused(row: Delivery, reason: str) -> None:
     log_it("delivery_refused", destination=row.destination, object=row.object, reason=reason)
 
 
-def _wait_seconds(held: Sequence[Delivery]) -> float:
-    """Return how long to wait for a destination that is away: longer each time, up to a minute."""
-    tries = max(row.attempts - row.refusals for row in held)
-    wait_seconds: float = settings.worker().retry_seconds * 2 ** min(max(tries - 1, 0), _MOST_DOUBLINGS)
-    return min(wait_seconds, LONGEST_WAIT_SECONDS)
+def _patience() -> Patience:
+    return Patience(settings.worker().retry_seconds, LONGEST_WAIT_SECONDS, settings.worker().delivery_days)
 
 
 def _kind(error: Exception) -> str:

@@ -4,17 +4,18 @@ Called by :mod:`deliver`. The same rows and files give the same objects, wheneve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydicom.dataset import Dataset
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import text
 
 from db import settings
-from db.errors import TransientError
+from db.errors import BundleError, TransientError
 from db.session import transaction
-from db.tables import Assessment, Delivery, Radiograph
+from db.tables import Delivery, Radiograph
 from db.vocabulary import ResultObject, ReviewReason
+from worker import bundle
 from worker import radiograph as standard
 from worker.deliver import picture, report, secondary_capture
 from worker.deliver.maker import Reference, Uids
@@ -22,6 +23,7 @@ from worker.deliver.report import Beside
 from worker.deliver.result import Result
 from worker.deliver.source import source_header
 from worker.deliver.uids import object_uid
+from worker.preprocess import Preprocessing
 from worker.settings import limits, worker
 from worker.store_outage import told_apart
 
@@ -46,7 +48,6 @@ class _Facts:
 
     result: Result
     radiograph: Radiograph
-    predecessor: Reference | None
 
 
 def make(held: Sequence[Delivery]) -> list[Made]:
@@ -71,7 +72,7 @@ def make(held: Sequence[Delivery]) -> list[Made]:
     made = {ResultObject.REPORT: _report, ResultObject.PICTURE: _picture}
     with told_apart(store):
         source = source_header(store / facts.radiograph.object_path, limits())
-        return [Made(row, made[ResultObject(row.object)](facts, source)) for row in held]
+        return [Made(row, made[ResultObject(row.object)](row, facts, source)) for row in held]
 
 
 def _facts(assessment_id: int) -> _Facts:
@@ -81,49 +82,37 @@ def _facts(assessment_id: int) -> _Facts:
             raise OutdatedResultError("its radiograph is being assessed again")
         result = Result.of(row)
         radiograph = session.get_one(Radiograph, result.radiograph_id)
-        return _Facts(result, radiograph, _predecessor(session, assessment_id, radiograph))
+        return _Facts(result, radiograph)
 
 
-def _predecessor(session: Session, assessment_id: int, radiograph: Radiograph) -> Reference | None:
-    """Return the last report that was delivered of an earlier assessment of the same SOP instance, if there was one."""
-    earlier = aliased(Radiograph)
-    found = session.execute(
-        select(Delivery.sop_instance_uid, earlier.study_instance_uid)
-        .join(Assessment, Assessment.id == Delivery.assessment_id)
-        .join(earlier, earlier.id == Assessment.radiograph_id)
-        .where(
-            earlier.sop_instance_uid == radiograph.sop_instance_uid,
-            Assessment.id < assessment_id,
-            Delivery.object == ResultObject.REPORT,
-            Delivery.delivered_at.is_not(None),
-        )
-        .order_by(Assessment.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if found is None or found.study_instance_uid is None:
-        return None
-    uids = Uids.of(found.sop_instance_uid)
-    return Reference(report.SOP_CLASS_UID, uids.instance, found.study_instance_uid, uids.series)
+def _report(row: Delivery, facts: _Facts, source: Dataset) -> Dataset:
+    shown = Uids.of(object_uid(facts.radiograph, facts.result.model_sha256, ResultObject.PICTURE))
+    study = str(source.StudyInstanceUID)
+    beside = Beside(Reference(secondary_capture.SOP_CLASS_UID, shown.instance, study, shown.series))
+    if row.predecessor_uid is not None:
+        before = Uids.of(row.predecessor_uid)
+        beside = replace(beside, predecessor=Reference(report.SOP_CLASS_UID, before.instance, study, before.series))
+    return report.make_report(facts.result, source, Uids.of(row.sop_instance_uid), beside, _laterality(facts))
 
 
-def _uids(facts: _Facts, kind: ResultObject) -> Uids:
-    radiograph = facts.radiograph
-    return Uids.of(object_uid(radiograph, facts.result.model_sha256, kind))
-
-
-def _report(facts: _Facts, source: Dataset) -> Dataset:
-    shown = _uids(facts, ResultObject.PICTURE)
-    seen = Reference(secondary_capture.SOP_CLASS_UID, shown.instance, source.StudyInstanceUID, shown.series)
-    uids = _uids(facts, ResultObject.REPORT)
-    return report.make_report(facts.result, source, uids, Beside(seen, facts.predecessor), _laterality(facts))
-
-
-def _picture(facts: _Facts, source: Dataset) -> Dataset:
+def _picture(delivery: Delivery, facts: _Facts, source: Dataset) -> Dataset:
     row = facts.radiograph
     pixels = standard.load(settings.shared().store / str(row.standard_path), str(row.standard_sha256))
-    drawn = picture.draw(facts.result, pixels, worker().bundle)
-    uids = _uids(facts, ResultObject.PICTURE)
+    drawn = picture.draw(facts.result, pixels, _bundle_folder(facts.result))
+    uids = Uids.of(delivery.sop_instance_uid)
     return secondary_capture.make_picture(facts.result, drawn, source, uids, _laterality(facts))
+
+
+def _bundle_folder(result: Result) -> Path:
+    """Return the folder of the model that assessed, which only one that crops the hand by a network is asked for."""
+    if Preprocessing.model_validate(result.model_preprocessing).crop_model is None:
+        return Path()
+    chosen = bundle.load(worker().bundle)
+    if chosen.digest != result.model_sha256:
+        raise BundleError(
+            "the model that assessed it, without which its heat map cannot be drawn, is not CARPUS_BUNDLE"
+        )
+    return chosen.folder
 
 
 def _laterality(facts: _Facts) -> str | None:

@@ -6,6 +6,7 @@ it shows age and sex, without which the answer cannot be judged, and nothing els
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Final
 
 import cv2
@@ -40,6 +41,7 @@ _HEADLINE_WARNING: Final = Style(38, _AMBER, BOLD)
 _SUBLINE: Final = Style(24, _GREY)
 _LABEL: Final = Style(17, _GREY)
 _SMALL: Final = Style(16, _GREY)
+_LONGEST_WORDS: Final = 320  # of the model, so that the result has room; the report has all of them
 _SIZES: Final = (22, 20, 18, 16)  # of the lines: the largest in which all of them have room
 
 _AXIS_MONTHS: Final = 240
@@ -190,7 +192,7 @@ def _lines(canvas: Canvas, said: Sequence[Line], top: int, size: int) -> int:
 def _footer(canvas: Canvas, result: Result) -> int:
     """Write what holds for all of it at the bottom, and return the row above it."""
     told = [_LEGEND, *([_CHART] if _marks(result) else [])]
-    told += [f"{label}: {words}" for label, words in about_model(result)]
+    told += [shorten(f"{label}: {words}", _LONGEST_WORDS, placeholder=" …") for label, words in about_model(result)]
     measured = Canvas(1, 1, _BACKGROUND)
     height = sum(measured.write(words, 0, 0, _SMALL, _PANEL_COLUMNS) + 3 for words in (*told, VERIFICATION))
     top = ROWS - _MARGIN - height

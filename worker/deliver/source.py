@@ -4,6 +4,7 @@ Before it: the stored object, trusted in nothing. After it: :mod:`report` and :m
 here, as it came: Carpus reads no name, and keeps none.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,6 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
-from pydicom.uid import UID
 
 from db.bounded import is_longer
 from db.errors import PermanentError
@@ -30,6 +30,8 @@ ALWAYS_PRESENT: Final = (
 )
 _WHERE_KNOWN: Final = ("IssuerOfPatientID", "PatientAge", "StudyDescription")
 _SEXES: Final = frozenset({b"M", b"F", b"O"})
+# As the row has it: components with a leading zero, which PS3.5 does not allow, are sent all the same.
+_UID: Final = re.compile(r"(?=.{1,64}\Z)[0-9]+([.][0-9]+)*")
 _LONGEST_BYTES: Final = 1_024  # far beyond what any of them may have; PS3.5 table 6.2-1
 
 
@@ -67,11 +69,11 @@ def source_header(path: Path, limits: Limits) -> Dataset:
         value = _value(found, keyword)
         if value is not None or keyword in ALWAYS_PRESENT:
             _put(header, keyword, value or b"")
-    if not UID(str(header.get("StudyInstanceUID", ""))).is_valid:
+    if not _UID.fullmatch(str(header.get("StudyInstanceUID", ""))):
         raise NoStudyError(
             "its Study Instance UID (0020,000D) is missing or no UID, so that no study can take a result"
         )
-    if not UID(str(header.get("SeriesInstanceUID", ""))).is_valid:
+    if not _UID.fullmatch(str(header.get("SeriesInstanceUID", ""))):
         header.SeriesInstanceUID = derived(header.SOPInstanceUID, "series of the source")  # a reference must name one
     if (_value(header, "PatientSex") or b"").strip() not in _SEXES:
         header.PatientSex = ""

@@ -34,6 +34,12 @@ def upgrade() -> None:
             nullable=False,
             comment="the same for all destinations, and whenever it is sent again",
         ),
+        sa.Column(
+            "predecessor_uid",
+            sa.Text(),
+            nullable=True,
+            comment="of a report: that of an earlier assessment, which it replaces in the study",
+        ),
         sa.Column("state", sa.Text(), server_default="WAITING", nullable=False),
         sa.Column(
             "attempts", sa.Integer(), server_default=sa.text("0"), nullable=False, comment="how often its sending began"
@@ -65,6 +71,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             f"sop_instance_uid ~ {_UID} AND length(sop_instance_uid) <= 64", name=op.f("ck_delivery_sop_instance_uid")
+        ),
+        sa.CheckConstraint(
+            f"predecessor_uid ~ {_UID} AND length(predecessor_uid) <= 64", name=op.f("ck_delivery_predecessor_uid")
         ),
         sa.CheckConstraint(
             f"commitment_uid ~ {_UID} AND length(commitment_uid) <= 64", name=op.f("ck_delivery_commitment_uid")
