@@ -1,44 +1,10 @@
 """From the modality to the archive: the report and the picture of a radiograph, in its study, numbers as in SQL."""
 
-from typing import Any
-
-import numpy as np
 from pydicom import Dataset
-from pydicom.uid import generate_uid
 
-from db.vocabulary import Sex
-from tests.encodings import eight_bit
+from tests.delivered import BONE_AGE, hand, hand_without_contrast, numbers
 from tests.pacs import Pacs, running
 from tests.way.running import SUCCESS, Way
-from training.phantom import draw
-
-BONE_AGE = "85151-9"
-PICTURE = draw(94, Sex.FEMALE, seed=7, rows=600).image
-
-
-def numbers(report: Dataset) -> dict[str, float]:
-    """Return every NUM of a report by its concept's code."""
-    found: dict[str, float] = {}
-
-    def look(items: Any) -> None:
-        for item in items:
-            if item.ValueType == "NUM":
-                code, measured = item.ConceptNameCodeSequence[0].CodeValue, item.MeasuredValueSequence[0]
-                assert code not in found, f"{code} is in the report twice"
-                found[code] = measured.FloatingPointValue
-            look(item.get("ContentSequence", []))
-
-    look(report.ContentSequence)
-    return found
-
-
-def _sent(patient_sex: str = "F", **elements: str) -> Dataset:
-    sent = eight_bit(PICTURE)
-    sent.StudyInstanceUID, sent.SeriesInstanceUID = generate_uid(), generate_uid()
-    sent.PatientBirthDate, sent.AcquisitionDate, sent.PatientSex = "20140301", "20220301", patient_sex
-    for keyword, value in elements.items():
-        setattr(sent, keyword, value)
-    return sent
 
 
 def _delivered(way: Way, pacs: Pacs, sent: Dataset) -> tuple[Dataset, Dataset]:
@@ -53,7 +19,7 @@ def _delivered(way: Way, pacs: Pacs, sent: Dataset) -> tuple[Dataset, Dataset]:
 
 
 def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: Way, pacs: Pacs) -> None:
-    sent = _sent(StudyID="S1", AccessionNumber="A-17")
+    sent = hand(StudyID="S1", AccessionNumber="A-17")
     assert way.send([sent]) == [SUCCESS]
     (row,) = way.wait_for_ends([sent])
     ours = "SELECT * FROM deliveries WHERE radiograph_id = %s ORDER BY object"
@@ -79,8 +45,7 @@ def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: 
 
 
 def test_what_must_be_reviewed_goes_back_without_a_number(way: Way, pacs: Pacs) -> None:
-    sent = _sent()
-    sent.PixelData = (90 + PICTURE.astype(np.uint32) // 2**14).astype(np.uint8).tobytes()  # of four grey values
+    sent = hand_without_contrast()
     assert way.send([sent]) == [SUCCESS]
     way.wait_for_ends([sent])
     (result,) = way.results([sent])
@@ -94,7 +59,7 @@ def test_what_must_be_reviewed_goes_back_without_a_number(way: Way, pacs: Pacs) 
 
 
 def test_an_unknown_sex_leaves_no_number_in_the_report_and_both_in_the_picture(way: Way, pacs: Pacs) -> None:
-    sent = _sent("O", StudyID="S3")
+    sent = hand("O", StudyID="S3")
     assert way.send([sent]) == [SUCCESS]
     way.wait_for_ends([sent])
     with running(pacs):
@@ -103,7 +68,7 @@ def test_an_unknown_sex_leaves_no_number_in_the_report_and_both_in_the_picture(w
 
 
 def test_a_corrected_radiograph_s_report_names_the_one_before_it(way: Way, pacs: Pacs) -> None:
-    sent = _sent(StudyID="S4")
+    sent = hand(StudyID="S4")
     with running(pacs):
         way.send([sent])
         way.wait_for_ends([sent])
