@@ -92,3 +92,11 @@ def test_what_went_back_is_never_assessed(way: Way, pacs: Pacs) -> None:
     (row,) = way.wait_for_ends([picture])
     assert row["state"] == "NOT_APPLICABLE"
     assert "Carpus" in row["state_reason"] or "DERIVED" in row["state_reason"]
+
+
+def test_where_the_side_is_not_known_the_picture_s_laterality_is_empty_and_there(way: Way, pacs: Pacs) -> None:
+    sent = hand(StudyID="S5", ImageLaterality=None)
+    with running(pacs):
+        way.send([sent])
+        _, picture = _delivered(way, pacs, sent)
+    assert picture["Laterality"].value == ""  # type 2C: required of a paired part, PS3.3 C.7.3.1

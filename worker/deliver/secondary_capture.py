@@ -55,8 +55,7 @@ def make_picture(
     made.BurnedInAnnotation, made.LossyImageCompression = "YES", "00"
     made.PatientOrientation = ""
     made.BodyPartExamined = "HAND"
-    if laterality is not None:
-        made.Laterality = laterality
+    made.Laterality = laterality or ""  # of type 2C: a hand is one of two, PS3.3 C.7.3.1
     made.DerivationDescription = (
         "The radiograph, scaled, with the Grad-CAM of a bone age network and its result beside it"
     )
