@@ -10,17 +10,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Self
 
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 
 from carpus.ports import free_port
 from tests.dicom_listener.conftest import poll
 
 AE_TITLE: Final = "ORTHANC"
 _START_SECONDS: Final = 30
+_STOP_SECONDS: Final = 20
 _REQUEST_SECONDS: Final = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Orthanc:
     """An Orthanc; what it stored is there again when it is started again. Its REST API is on loopback."""
 
@@ -28,47 +29,52 @@ class Orthanc:
     folder: Path
     dicom_port: int
     http_port: int
+    _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, binary: str) -> Self:
-        """Return one that keeps all it has in a folder, on ports that nobody uses."""
+        """Return one that keeps all it has in a folder, on ports that nobody uses; it does not run yet."""
         return cls(binary, folder, free_port(), free_port())
 
     @contextmanager
     def running(self, carpus_port: int) -> Iterator[Self]:
-        """Run it until the end of the block; `carpus_port` is where it sends to Carpus."""
-        settings, log_path = self.folder / "orthanc.json", self.folder / "orthanc.log"
-        settings.write_text(json.dumps(self._configuration(carpus_port)))
-        with log_path.open("ab") as log:
-            process = subprocess.Popen([self.binary, "--verbose", settings], stdout=log, stderr=log)
+        """Run it until the end of the block; `carpus_port` is where it reaches Carpus."""
+        self._settings.write_text(json.dumps(self._configuration(carpus_port)))
         try:
-            poll(lambda: self._is_up or process.poll() is not None, bool, _START_SECONDS)
-            assert self._is_up, log_path.read_text()[-2000:]
+            self._start()
             yield self
         finally:
-            process.terminate()
-            process.wait(20)
+            self._stop()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop it, and start it again after the block."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
 
     def request(self, path: str, body: bytes | dict[str, Any] | None = None) -> Any:
         """GET a path, or POST a body to it, and return the answer's JSON."""
         return json.loads(self._answer(path, body))
 
-    def file(self, instance: str) -> bytes:
-        """Return an object as it gives it back; `instance` is Orthanc's own id."""
-        return self._answer(f"/instances/{instance}/file")
-
-    def of_study(self, study_instance_uid: str) -> dict[str, list[Dataset]]:
-        """Return all objects of a study by Modality, as it gives them back."""
-        found: dict[str, list[Dataset]] = {}
-        for instance in self.instances(study_instance_uid):
-            given = dcmread(BytesIO(self.file(instance)))
-            found.setdefault(given.Modality, []).append(given)
-        return found
+    def raw(self, path: str) -> bytes:
+        """GET a path, and return the answer as it comes."""
+        return self._answer(path)
 
     def instances(self, study_instance_uid: str) -> list[str]:
-        """Return the objects of a study by Orthanc's own ids."""
+        """Return the objects of a study, by Orthanc's own ids."""
         wanted = {"Level": "Instance", "Query": {"StudyInstanceUID": study_instance_uid}}
         return list(self.request("/tools/find", wanted))
+
+    def files(self, study_instance_uid: str) -> dict[str, list[bytes]]:
+        """Return all objects of a study by their Modality, as Orthanc gives them back."""
+        found: dict[str, list[bytes]] = {}
+        for instance in self.instances(study_instance_uid):
+            content = self.raw(f"/instances/{instance}/file")
+            found.setdefault(dcmread(BytesIO(content)).Modality, []).append(content)
+        return found
 
     def _answer(self, path: str, body: bytes | dict[str, Any] | None = None) -> bytes:
         content = json.dumps(body).encode() if isinstance(body, dict) else body
@@ -76,12 +82,29 @@ class Orthanc:
         with urllib.request.urlopen(url, content, timeout=_REQUEST_SECONDS) as answer:
             return bytes(answer.read())
 
+    def _start(self) -> None:
+        log_path = self.folder / "orthanc.log"
+        with log_path.open("ab") as log:
+            process = subprocess.Popen([self.binary, "--verbose", self._settings], stdout=log, stderr=log)
+        self._process = process
+        poll(lambda: self._is_up or process.poll() is not None, bool, _START_SECONDS)
+        assert self._is_up, log_path.read_text()[-2000:]
+
+    def _stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(_STOP_SECONDS)
+
     @property
     def _is_up(self) -> bool:
         try:
             return bool(self.request("/system"))
         except OSError:
             return False
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "orthanc.json"
 
     def _configuration(self, carpus_port: int) -> dict[str, Any]:
         return {

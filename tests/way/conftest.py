@@ -7,7 +7,7 @@ import pytest
 from carpus.ports import free_port
 from carpus.stack import Ports, Stack
 from tests.pacs import AE_TITLE, Pacs
-from tests.way.running import Way
+from tests.way.running import QUICK, Way
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +20,7 @@ def pacs() -> Pacs:
 def way(tmp_path_factory: pytest.TempPathFactory, pacs: Pacs) -> Iterator[Way]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{pacs.port}")
-        patch.setenv("CARPUS_SWEEP_SECONDS", "0.5")
-        patch.setenv("CARPUS_REPUBLISH_SECONDS", "2")
-        patch.setenv("CARPUS_RETRY_SECONDS", "1")
-        patch.setenv("CARPUS_READ_SECONDS", "5")
-        patch.setenv("CARPUS_ASSESS_LEASE_SECONDS", "5")
+        for name, value in QUICK.items():
+            patch.setenv(name, value)
         with Stack(tmp_path_factory.mktemp("way"), Ports.free(), print) as stack:
             yield Way(stack)
