@@ -26,6 +26,7 @@ HANDS: dict[str, Callable[[], Dataset]] = {
     "with an age in whole years": lambda: hand(PatientBirthDate=None, PatientAge="008Y"),
     "without any age": lambda: hand(PatientBirthDate=None),
     "without a laterality": lambda: hand(ImageLaterality=None),
+    "lossy once": lambda: hand(LossyImageCompression="01", LossyImageCompressionRatio="12.5"),
     "without StudyID": lambda: hand(StudyID=None),
     "without type 2 elements": lambda: hand(ReferringPhysicianName=None, AccessionNumber=None, StudyTime=None),
 }

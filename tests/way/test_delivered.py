@@ -100,3 +100,12 @@ def test_where_the_side_is_not_known_the_picture_s_laterality_is_empty_and_there
         way.send([sent])
         _, picture = _delivered(way, pacs, sent)
     assert picture["Laterality"].value == ""  # type 2C: required of a paired part, PS3.3 C.7.3.1
+
+
+def test_the_picture_of_what_was_lossy_once_says_so(way: Way, pacs: Pacs) -> None:
+    sent = hand(StudyID="S6", LossyImageCompression="01", LossyImageCompressionRatio="12.5")
+    with running(pacs):
+        way.send([sent])
+        report, picture = _delivered(way, pacs, sent)
+    assert (picture.LossyImageCompression, picture.LossyImageCompressionRatio) == ("01", 12.5)
+    assert "LossyImageCompression" not in report
