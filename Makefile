@@ -36,7 +36,7 @@ faults: $(INSTALLED)
 	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults tests/way/test_outages.py tests/worker/test_stop.py
 	$(BIN)/python -m tests.faults.table
 
-# Needs Debian's orthanc and dcmtk.
+# Needs Debian's orthanc, dcmtk and dicom3tools.
 peers: export MUST_HAVE_PEERS = 1
 peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers

@@ -8,7 +8,7 @@ import pytest
 from carpus.ports import free_port
 from carpus.stack import Ports, Stack
 from tests.pacs import AE_TITLE, Pacs
-from tests.way.running import Way
+from tests.way.running import QUICK, Way
 
 
 @pytest.fixture(scope="session")
@@ -20,11 +20,8 @@ def pacs() -> Pacs:
 @pytest.fixture(scope="session")
 def way(tmp_path_factory: pytest.TempPathFactory, pacs: Pacs) -> Iterator[Way]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CARPUS_SWEEP_SECONDS", "0.5")
-        patch.setenv("CARPUS_REPUBLISH_SECONDS", "2")
-        patch.setenv("CARPUS_RETRY_SECONDS", "1")
-        patch.setenv("CARPUS_READ_SECONDS", "5")
-        patch.setenv("CARPUS_ASSESS_LEASE_SECONDS", "5")
+        for name, value in QUICK.items():
+            patch.setenv(name, value)
         stack = Stack(tmp_path_factory.mktemp("way"), Ports.free(), print)
         with ExitStack() as entered:
             with pytest.MonkeyPatch.context() as at_start:  # not for the tests that come after in this process

@@ -20,6 +20,14 @@ from tests.objects import file_bytes
 DEADLINE_SECONDS = 60.0
 POLL_SECONDS = 0.1
 SUCCESS = 0x0000
+# Settings of a stack in which nobody waits long.
+QUICK = {
+    "CARPUS_SWEEP_SECONDS": "0.5",
+    "CARPUS_REPUBLISH_SECONDS": "2",
+    "CARPUS_RETRY_SECONDS": "1",
+    "CARPUS_READ_SECONDS": "5",
+    "CARPUS_ASSESS_LEASE_SECONDS": "5",
+}
 
 
 def as_sent(datasets: Sequence[Dataset]) -> list[Dataset]:

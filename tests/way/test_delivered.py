@@ -1,44 +1,12 @@
 """From the modality to the archive: the report and the picture of a radiograph, in its study, numbers as in SQL."""
 
-from typing import Any
-
 import numpy as np
+import pytest
 from pydicom import Dataset
-from pydicom.uid import generate_uid
 
-from db.vocabulary import Sex
-from tests.encodings import eight_bit
+from tests.delivered import BONE_AGE, hand, hand_without_contrast, numbers
 from tests.pacs import Pacs, running
 from tests.way.running import SUCCESS, Way
-from training.phantom import draw
-
-BONE_AGE = "85151-9"
-PICTURE = draw(94, Sex.FEMALE, seed=7, rows=600).image
-
-
-def numbers(report: Dataset) -> dict[str, float]:
-    """Return every NUM of a report by its concept's code."""
-    found: dict[str, float] = {}
-
-    def look(items: Any) -> None:
-        for item in items:
-            if item.ValueType == "NUM":
-                code, measured = item.ConceptNameCodeSequence[0].CodeValue, item.MeasuredValueSequence[0]
-                assert code not in found, f"{code} is in the report twice"
-                found[code] = measured.FloatingPointValue
-            look(item.get("ContentSequence", []))
-
-    look(report.ContentSequence)
-    return found
-
-
-def _sent(patient_sex: str = "F", **elements: str) -> Dataset:
-    sent = eight_bit(PICTURE)
-    sent.StudyInstanceUID, sent.SeriesInstanceUID = generate_uid(), generate_uid()
-    sent.PatientBirthDate, sent.AcquisitionDate, sent.PatientSex = "20140301", "20220301", patient_sex
-    for keyword, value in elements.items():
-        setattr(sent, keyword, value)
-    return sent
 
 
 def _delivered(way: Way, pacs: Pacs, sent: Dataset) -> tuple[Dataset, Dataset]:
@@ -53,7 +21,7 @@ def _delivered(way: Way, pacs: Pacs, sent: Dataset) -> tuple[Dataset, Dataset]:
 
 
 def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: Way, pacs: Pacs) -> None:
-    sent = _sent(StudyID="S1", AccessionNumber="A-17")
+    sent = hand(StudyID="S1", AccessionNumber="A-17")
     assert way.send([sent]) == [SUCCESS]
     (row,) = way.wait_for_ends([sent])
     ours = "SELECT * FROM deliveries WHERE radiograph_id = %s ORDER BY object"
@@ -75,12 +43,27 @@ def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: 
     assert report.VerificationFlag == "UNVERIFIED"
     assert picture.SourceImageSequence[0].ReferencedSOPInstanceUID == sent.SOPInstanceUID
     assert picture.BurnedInAnnotation == "YES"
+    assert picture.Laterality == "L"
     assert f"({result['bone_age_months']:.0f} months)" in picture.ImageComments
 
 
+def test_a_right_hand_is_read_as_its_mirror_image_and_told_as_a_right_one(way: Way, pacs: Pacs) -> None:
+    left, right = hand(), hand(ImageLaterality="R")
+    right.PixelData = np.ascontiguousarray(right.pixel_array[:, ::-1]).tobytes()
+    way.send([left, right])
+    way.wait_for_ends([left, right])
+    of_left, of_right = way.results([left, right])
+    assert of_right["bone_age_months"] == pytest.approx(of_left["bone_age_months"], abs=0.01)
+    assert (of_right["apparent_side"], of_right["needs_review"]) == ("right", False)
+    with running(pacs):
+        report, picture = _delivered(way, pacs, right)
+    assert numbers(report)[BONE_AGE] == of_right["bone_age_months"]
+    assert picture.Laterality == "R"
+    assert "a right hand, assessed mirrored" in picture.ImageComments
+
+
 def test_what_must_be_reviewed_goes_back_without_a_number(way: Way, pacs: Pacs) -> None:
-    sent = _sent()
-    sent.PixelData = (90 + PICTURE.astype(np.uint32) // 2**14).astype(np.uint8).tobytes()  # of four grey values
+    sent = hand_without_contrast()
     assert way.send([sent]) == [SUCCESS]
     way.wait_for_ends([sent])
     (result,) = way.results([sent])
@@ -94,7 +77,7 @@ def test_what_must_be_reviewed_goes_back_without_a_number(way: Way, pacs: Pacs) 
 
 
 def test_an_unknown_sex_leaves_no_number_in_the_report_and_both_in_the_picture(way: Way, pacs: Pacs) -> None:
-    sent = _sent("O", StudyID="S3")
+    sent = hand("O", StudyID="S3")
     assert way.send([sent]) == [SUCCESS]
     way.wait_for_ends([sent])
     with running(pacs):
@@ -103,7 +86,7 @@ def test_an_unknown_sex_leaves_no_number_in_the_report_and_both_in_the_picture(w
 
 
 def test_a_corrected_radiograph_s_report_names_the_one_before_it(way: Way, pacs: Pacs) -> None:
-    sent = _sent(StudyID="S4")
+    sent = hand(StudyID="S4")
     with running(pacs):
         way.send([sent])
         way.wait_for_ends([sent])
@@ -127,3 +110,20 @@ def test_what_went_back_is_never_assessed(way: Way, pacs: Pacs) -> None:
     (row,) = way.wait_for_ends([picture])
     assert row["state"] == "NOT_APPLICABLE"
     assert "Carpus" in row["state_reason"] or "DERIVED" in row["state_reason"]
+
+
+def test_where_the_side_is_not_known_the_picture_s_laterality_is_empty_and_there(way: Way, pacs: Pacs) -> None:
+    sent = hand(StudyID="S5", ImageLaterality=None)
+    with running(pacs):
+        way.send([sent])
+        _, picture = _delivered(way, pacs, sent)
+    assert picture["Laterality"].value == ""  # type 2C: required of a paired part, PS3.3 C.7.3.1
+
+
+def test_the_picture_of_what_was_lossy_once_says_so(way: Way, pacs: Pacs) -> None:
+    sent = hand(StudyID="S6", LossyImageCompression="01", LossyImageCompressionRatio="12.5")
+    with running(pacs):
+        way.send([sent])
+        report, picture = _delivered(way, pacs, sent)
+    assert (picture.LossyImageCompression, picture.LossyImageCompressionRatio) == ("01", 12.5)
+    assert "LossyImageCompression" not in report

@@ -19,13 +19,14 @@ from pydicom.uid import UID
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from db.vocabulary import ResultObject
 from worker.deliver.result import Result
+from worker.deliver.source import LOSS
 from worker.deliver.uids import derived
 
 # Far from those that modalities count up from 1.
 SERIES_NUMBERS: Final[Mapping[str, int]] = {ResultObject.REPORT: 9001, ResultObject.PICTURE: 9002}
 
 
-_OF_THE_SOURCE: Final = frozenset({"SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"})
+_OF_THE_SOURCE: Final = frozenset({"SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", *LOSS})
 
 
 @dataclass(frozen=True)

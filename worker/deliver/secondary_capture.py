@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from db.identity import MANUFACTURER
 from worker.deliver.maker import SERIES_NUMBERS, Uids, file_in_study, plain, stamp
 from worker.deliver.result import VERIFICATION, Result, about_model, headline, lines
+from worker.deliver.source import IS_LOSSY, LOSS
 
 SOP_CLASS_UID: Final = SecondaryCaptureImageStorage
 
@@ -52,11 +53,11 @@ def make_picture(
     made.SeriesDescription = "Bone age heat map (Carpus)"
     made.Manufacturer, made.ConversionType = MANUFACTURER, "WSD"
     made.ImageType = ["DERIVED", "SECONDARY"]
-    made.BurnedInAnnotation, made.LossyImageCompression = "YES", "00"
+    made.BurnedInAnnotation = "YES"
+    _put_loss(made, source)
     made.PatientOrientation = ""
     made.BodyPartExamined = "HAND"
-    if laterality is not None:
-        made.Laterality = laterality
+    made.Laterality = laterality or ""  # of type 2C: a hand is one of two, PS3.3 C.7.3.1
     made.DerivationDescription = (
         "The radiograph, scaled, with the Grad-CAM of a bone age network and its result beside it"
     )
@@ -67,6 +68,14 @@ def make_picture(
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     stamp(made, result)
     return made
+
+
+def _put_loss(made: Dataset, source: Dataset) -> None:
+    """Say whether the source's pixels have lost anything, and if so by what, where it is known."""
+    is_lossy = source.LossyImageCompression == IS_LOSSY
+    for keyword in LOSS if is_lossy else LOSS[:1]:
+        if keyword in source:
+            made[keyword] = source.get_item(keyword)  # as it is, not looked at
 
 
 def _source_image(source: Dataset) -> Dataset:

@@ -14,6 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
+from pydicom.uid import HTJ2K, JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from db.bounded import is_longer
 from db.errors import PermanentError
@@ -29,6 +30,11 @@ ALWAYS_PRESENT: Final = (
     *("StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber"),
 )
 _WHERE_KNOWN: Final = ("IssuerOfPatientID", "PatientAge", "StudyDescription")
+# What was lossy once stays so in whatever is made of it; PS3.3 C.7.6.1.1.5.
+LOSS: Final = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+IS_LOSSY: Final = "01"
+_ALWAYS_LOSSY: Final = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
+_MAYBE_LOSSY: Final = frozenset({JPEG2000, HTJ2K})  # the element says it, where it is there
 _SEXES: Final = frozenset({b"M", b"F", b"O"})
 # As the row has it: components with a leading zero, which PS3.5 does not allow, are sent all the same.
 _UID: Final = re.compile(r"(?=.{1,64}\Z)[0-9]+([.][0-9]+)*")
@@ -52,7 +58,8 @@ def source_header(path: Path, limits: Limits) -> Dataset:
     Returns
     -------
     Dataset
-        The attributes of patient and study, with the character set they are in, and the object's own UIDs.
+        The attributes of patient and study, with the character set they are in, and the object's own UIDs; and whether
+        its pixels have lost anything.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def source_header(path: Path, limits: Limits) -> Dataset:
     header = Dataset()
     if character_set := _character_set(found):
         header.SpecificCharacterSet = character_set
-    for keyword in (*_UIDS, *ALWAYS_PRESENT, *_WHERE_KNOWN):
+    for keyword in (*_UIDS, *ALWAYS_PRESENT, *_WHERE_KNOWN, *LOSS):
         value = _value(found, keyword)
         if value is not None or keyword in ALWAYS_PRESENT:
             _put(header, keyword, value or b"")
@@ -77,7 +84,13 @@ def source_header(path: Path, limits: Limits) -> Dataset:
         header.SeriesInstanceUID = derived(header.SOPInstanceUID, "series of the source")  # a reference must name one
     if (_value(header, "PatientSex") or b"").strip() not in _SEXES:
         header.PatientSex = ""
+    _put(header, LOSS[0], IS_LOSSY.encode() if _is_lossy(found) else b"00")
     return header
+
+
+def _is_lossy(found: Dataset) -> bool:
+    said, syntax = (_value(found, LOSS[0]) or b"").strip().decode("ascii", "replace"), found.file_meta.TransferSyntaxUID
+    return said == IS_LOSSY or syntax in _ALWAYS_LOSSY or (not said and syntax in _MAYBE_LOSSY)
 
 
 def _value(found: Dataset, keyword: str) -> bytes | None:
