@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db import fault
+from db import deliveries, fault
 from db.session import transaction
-from db.vocabulary import State
+from db.vocabulary import ResultObject, State
 from dicom_listener import retention
 from dicom_listener.retention import Retention
 from tests.conftest import CarpusEnvironment
@@ -61,6 +61,21 @@ def test_what_ended_long_ago_loses_its_files_and_keeps_its_result(carpus_env: Ca
     assert (purged.purged_at is not None, purged.standard_path) == (True, None)
     assert (young.purged_at, young.standard_path) == (None, "standard/00/1.2.1.npy")
     assert [row.bone_age_months for row in rows("SELECT bone_age_months FROM result")] == [94.0]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_purged"),
+    [("WAITING", False), ("SENDING", False), ("FAILED", False), ("DELIVERED", True), ("WITHDRAWN", True)],
+)
+def test_what_a_delivery_still_needs_is_kept(carpus_env: CarpusEnvironment, state: str, is_purged: bool) -> None:
+    old = kept(carpus_env.store)
+    with transaction() as session:
+        assessed = add_assessment(session, old, add_model_version(session), bone_age_months=94.0)
+        deliveries.plan(session, assessed, {ResultObject.REPORT: "2.25.1"}, ["PACS"])
+        columns = {"WAITING": "", "SENDING": "", "DELIVERED": ", due_at = NULL, delivered_at = now()"}
+        session.execute(text(f"UPDATE delivery SET state = '{state}'{columns.get(state, ', due_at = NULL')}"))
+    assert Retention(carpus_env.store, DAYS).purge_some() == is_purged
+    assert len(files(carpus_env.store)) == (0 if is_purged else 2)
 
 
 def test_without_a_setting_everything_is_kept(carpus_env: CarpusEnvironment) -> None:
