@@ -3,12 +3,11 @@
 They are planned in the transaction that records an assessment, so that none is forgotten. As for radiographs, the row
 is the truth and a message only a hint: whoever sends *claims* what waits for one destination of one assessment, and
 what a lapsed claim holds is sent again, under the same UIDs. A destination that is away costs no attempt, and postpones
-all that waits for it; only an answer that is no Success is charged.
+all that waits for it (:mod:`db.destinations`); only an answer that is no Success is charged. What a destination was
+asked to keep is :mod:`db.commitment_report`'s.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, case, func, or_, select, update
@@ -25,7 +24,6 @@ QUEUE = "deliver"  # the task's name, too
 _NOW = func.clock_timestamp()
 _NOT_THERE = (DeliveryState.FAILED, DeliveryState.WITHDRAWN)
 _OUTDATED = "a later assessment came before it was sent"
-_MOST_DOUBLINGS = 10  # so that the power below stays a number
 _DIED = "whoever sent it died or hung"
 
 
@@ -132,12 +130,12 @@ def claim(session: Session, delivery_id: int, lease_seconds: float) -> list[Deli
         Assessment.id == Delivery.assessment_id, Assessment.superseded_at.is_not(None)
     )
     session.execute(
-        _silent(update(Delivery).where(mine, outdated.exists())).values(
+        silent(update(Delivery).where(mine, outdated.exists())).values(
             state=DeliveryState.WITHDRAWN, last_error=_OUTDATED, due_at=None
         )
     )
     taken = {"state": DeliveryState.SENDING, "attempts": Delivery.attempts + 1, "due_at": in_seconds(lease_seconds)}
-    claimed = session.scalars(_silent(update(Delivery).where(mine)).values(**taken).returning(Delivery))
+    claimed = session.scalars(silent(update(Delivery).where(mine)).values(**taken).returning(Delivery))
     return sorted(claimed, key=lambda row: row.object, reverse=True)  # the report before the picture
 
 
@@ -145,22 +143,7 @@ def delivered(session: Session, delivery_id: int) -> None:
     """Note that a destination answered Success, whoever has the row by now."""
     ended = {"state": DeliveryState.DELIVERED, "due_at": None, "last_error": None, "delivered_at": _NOW}
     nothing_asked = {"commitment_uid": None, "committed_at": None}
-    session.execute(_silent(update(Delivery).where(Delivery.id == delivery_id)).values(**ended, **nothing_asked))
-
-
-def note_asked(session: Session, delivery_ids: Collection[int], commitment_uid: str | None) -> None:
-    """Note by which transaction UID a destination is asked to commit to objects; None where it does not take that."""
-    session.execute(
-        _silent(update(Delivery).where(Delivery.id.in_(delivery_ids), Delivery.committed_at.is_(None))).values(
-            commitment_uid=commitment_uid
-        )
-    )
-
-
-def reached(session: Session, destination: str) -> int:
-    """Let what waits for a destination that was away be sent now; return how much that is."""
-    waiting = Delivery.destination == destination, Delivery.state == DeliveryState.WAITING, Delivery.refusals == 0
-    return _count(session, update(Delivery).where(*waiting, Delivery.due_at > _NOW).values(due_at=_NOW))
+    session.execute(silent(update(Delivery).where(Delivery.id == delivery_id)).values(**ended, **nothing_asked))
 
 
 def refused(session: Session, held: Delivery, reason: str, delay_seconds: float) -> DeliveryState | None:
@@ -183,112 +166,14 @@ def refused(session: Session, held: Delivery, reason: str, delay_seconds: float)
         What it is now; None where somebody else has it by now.
     """
     return session.scalar(
-        _charged(update(Delivery).where(*_mine(held)), reason, delay_seconds).returning(Delivery.state)
+        charged(update(Delivery).where(*still_held(held)), reason, delay_seconds).returning(Delivery.state)
     )
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long is waited for a destination.
-
-    Attributes
-    ----------
-    first_seconds, longest_seconds
-        Before the second attempt, doubled for each further one, up to the longest.
-    give_up_days
-        What was planned longer ago ends as ``FAILED``.
-    """
-
-    first_seconds: float
-    longest_seconds: float
-    give_up_days: float
-
-
-def away(session: Session, held: Sequence[Delivery], reason: str, patience: Patience) -> int:
-    """Postpone all that is due for a destination that is away, at no cost of an attempt.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    held
-        The rows as they were claimed, of one destination.
-    reason
-        How it is away.
-    patience
-        How long they wait.
-
-    Returns
-    -------
-    int
-        How many are given up.
-    """
-    waiting = Delivery.destination == held[0].destination, Delivery.state == DeliveryState.WAITING
-    tried = session.scalar(select(func.max(Delivery.attempts - Delivery.refusals)).where(*waiting)) or 0
-    delay_seconds = _delay_seconds(max(tried, *(row.attempts - row.refusals for row in held)), patience)
-    given_up = _put_back(session, held, reason, delay_seconds, patience)
-    ids = select(Delivery.id).where(*waiting, Delivery.due_at <= _NOW).order_by(Delivery.id).with_for_update()
-    overdue = update(Delivery).where(Delivery.id.in_(ids), _is_over(patience))
-    given_up += _count(session, overdue.values(state=DeliveryState.FAILED, due_at=None, last_error=reason))
-    session.execute(_silent(update(Delivery).where(Delivery.id.in_(ids))).values(due_at=in_seconds(delay_seconds)))
-    return given_up
-
-
-def put_back(session: Session, held: Sequence[Delivery], reason: str, patience: Patience) -> int:
-    """Let what was claimed wait again, at no cost of an attempt, for what is no fault of its own.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    held
-        The rows as they were claimed; what somebody else has by now is left to it.
-    reason
-        What it waits for.
-    patience
-        How long it waits.
-
-    Returns
-    -------
-    int
-        How many are given up.
-    """
-    delay_seconds = _delay_seconds(max(row.attempts - row.refusals for row in held), patience)
-    return _put_back(session, held, reason, delay_seconds, patience)
-
-
-def _put_back(session: Session, held: Sequence[Delivery], reason: str, delay_seconds: float, patience: Patience) -> int:
-    is_over = _is_over(patience)
-    waiting = {
-        "state": case((is_over, DeliveryState.FAILED), else_=DeliveryState.WAITING),
-        "due_at": case((is_over, None), else_=in_seconds(delay_seconds)),
-        "last_error": reason,
-    }
-    left = [
-        session.scalar(_silent(update(Delivery).where(*_mine(row))).values(**waiting).returning(Delivery.state))
-        for row in held
-    ]
-    return left.count(DeliveryState.FAILED)
-
-
-def _delay_seconds(tries: int, patience: Patience) -> float:
-    doublings = min(max(tries - 1, 0), _MOST_DOUBLINGS)
-    return min(patience.first_seconds * 2.0**doublings, patience.longest_seconds)
-
-
-def _is_over(patience: Patience) -> ColumnElement[bool]:
-    return Delivery.planned_at < _NOW - timedelta(days=patience.give_up_days)
-
-
-def _mine(row: Delivery) -> tuple[ColumnElement[bool], ...]:
-    """Return that a row is still held by whoever claimed it."""
-    return Delivery.id == row.id, Delivery.state == DeliveryState.SENDING, Delivery.attempts == row.attempts
 
 
 def expire_claims(session: Session) -> int:
     """Put back what was claimed by whoever died; return how much that is."""
     lapsed = Delivery.state == DeliveryState.SENDING, Delivery.due_at < _NOW
-    return _count(session, update(Delivery).where(*lapsed).values(state=DeliveryState.WAITING, last_error=_DIED))
+    return count_changed(session, update(Delivery).where(*lapsed).values(state=DeliveryState.WAITING, last_error=_DIED))
 
 
 def due(session: Session, limit: int) -> list[int]:
@@ -310,38 +195,6 @@ def is_at_work(session: Session) -> bool:
     return session.scalar(held.limit(1)) is not None
 
 
-def committed(session: Session, commitment_uid: str, sop_instance_uids: Collection[str]) -> int:
-    """Note that a destination keeps objects that it was asked for; return how many were not known to be kept."""
-    asked = Delivery.commitment_uid == commitment_uid, Delivery.sop_instance_uid.in_(sop_instance_uids)
-    return _count(session, update(Delivery).where(*asked, Delivery.committed_at.is_(None)).values(committed_at=_NOW))
-
-
-def not_committed(session: Session, commitment_uid: str, reasons: Mapping[str, str], delay_seconds: float) -> int:
-    """Let objects that a destination does not keep be sent again, as after any refusal; return how many they are.
-
-    Parameters
-    ----------
-    session
-        An open transaction.
-    commitment_uid
-        The transaction UID of its report.
-    reasons
-        Why, by SOP Instance UID.
-    delay_seconds
-        How long they wait at least.
-    """
-    count = 0
-    for uid, reason in reasons.items():
-        asked = (
-            Delivery.commitment_uid == commitment_uid,
-            Delivery.sop_instance_uid == uid,
-            Delivery.state == DeliveryState.DELIVERED,
-            Delivery.committed_at.is_(None),
-        )
-        count += _count(session, _charged(update(Delivery).where(*asked), reason, delay_seconds))
-    return count
-
-
 def retry(session: Session, delivery_ids: Collection[int] | None = None) -> int:
     """Let deliveries begin anew; return how many they are.
 
@@ -357,12 +210,18 @@ def retry(session: Session, delivery_ids: Collection[int] | None = None) -> int:
     chosen = Delivery.state == DeliveryState.FAILED
     if delivery_ids is not None:
         chosen = and_(Delivery.id.in_(delivery_ids), Delivery.state != DeliveryState.SENDING)
-    return _count(session, update(Delivery).where(chosen).values(**anew))
+    return count_changed(session, update(Delivery).where(chosen).values(**anew))
 
 
-def _charged(chosen: Update, reason: str, delay_seconds: float) -> Update:
+def still_held(row: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """Return that a row is still held by whoever claimed it."""
+    return Delivery.id == row.id, Delivery.state == DeliveryState.SENDING, Delivery.attempts == row.attempts
+
+
+def charged(chosen: Update, reason: str, delay_seconds: float) -> Update:
+    """Return the update that charges rows an attempt, and ends those as ``FAILED`` whose last one it was."""
     is_last = Delivery.refusals + 1 >= settings.shared().attempts
-    return _silent(chosen).values(
+    return silent(chosen).values(
         state=case((is_last, DeliveryState.FAILED), else_=DeliveryState.WAITING),
         refusals=Delivery.refusals + 1,
         due_at=case((is_last, None), else_=in_seconds(delay_seconds)),
@@ -374,11 +233,13 @@ def _under_way() -> ColumnElement[bool]:
     return or_(Delivery.state == DeliveryState.WAITING, Delivery.state == DeliveryState.SENDING)
 
 
-def _silent(statement: Update) -> Update:
+def silent(statement: Update) -> Update:
+    """Return an update that leaves the objects of a session as they are, for rows that were claimed are looked at."""
     return statement.execution_options(synchronize_session=False)
 
 
-def _count(session: Session, statement: Update) -> int:
-    result: Any = session.execute(_silent(statement))
+def count_changed(session: Session, statement: Update) -> int:
+    """Execute an update and return how many rows it changed."""
+    result: Any = session.execute(silent(statement))
     assert isinstance(result, CursorResult)
     return result.rowcount

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, text, update
 
-from db import deliveries
-from db.deliveries import Patience
+from db import commitment_report, deliveries, destinations
+from db.destinations import Patience
 from db.session import transaction
 from db.tables import Assessment, Delivery
 from db.vocabulary import DeliveryState, ResultObject
@@ -47,7 +47,7 @@ def states() -> list[str]:
 
 def away(held: Sequence[Delivery], days: float = 7) -> int:
     with transaction() as session:
-        return deliveries.away(session, held, "nobody answers", Patience(30, 60, days))
+        return destinations.away(session, held, "nobody answers", Patience(30, 60, days))
 
 
 def test_each_object_goes_to_each_destination_once(assessment: int) -> None:
@@ -144,7 +144,7 @@ def test_a_destination_that_is_away_postpones_all_that_waits_for_it_and_nothing_
     assert {tuple(row)[1:] for row in found if row.destination != held[0].destination} == {("WAITING", 0, False)}
     assert claim(a) == []  # not due
     with transaction() as session:
-        assert deliveries.reached(session, held[0].destination) == 4
+        assert destinations.reached(session, held[0].destination) == 4
     assert len(claim(a)) == 2
 
 
@@ -264,11 +264,14 @@ def test_a_commitment_is_noted_by_its_transaction_alone(assessment: int) -> None
     with transaction() as session:
         for row in held:
             deliveries.delivered(session, row.id)
-        deliveries.note_asked(session, [row.id for row in held], "2.25.77")
-        assert deliveries.committed(session, "2.25.78", list(UIDS.values())) == 0
-        assert deliveries.committed(session, "2.25.77", ["2.25.1", "2.25.99"]) == 1
-        assert deliveries.committed(session, "2.25.77", ["2.25.1"]) == 0  # a report that comes twice
-        assert deliveries.not_committed(session, "2.25.77", {"2.25.1": "no", "2.25.2": "it does not keep it"}, 60) == 1
+        commitment_report.note_asked(session, [row.id for row in held], "2.25.77")
+        assert commitment_report.committed(session, "2.25.78", list(UIDS.values())) == 0
+        assert commitment_report.committed(session, "2.25.77", ["2.25.1", "2.25.99"]) == 1
+        assert commitment_report.committed(session, "2.25.77", ["2.25.1"]) == 0  # a report that comes twice
+        assert (
+            commitment_report.not_committed(session, "2.25.77", {"2.25.1": "no", "2.25.2": "it does not keep it"}, 60)
+            == 1
+        )
     found = rows()
     assert found["A", "report"].committed_at is not None
     assert (found["A", "picture"].state, found["A", "picture"].refusals) == ("WAITING", 1)

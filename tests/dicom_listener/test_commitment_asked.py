@@ -11,7 +11,7 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 from sqlalchemy import func
 
-from db import deliveries
+from db import commitment_report, deliveries
 from db import settings as db_settings
 from db.session import transaction
 from db.vocabulary import ResultObject
@@ -38,7 +38,7 @@ def asked() -> None:
         deliveries.claim(session, 1, 60)
         for delivery_id in (1, 2):
             deliveries.delivered(session, delivery_id)
-        deliveries.note_asked(session, [1, 2], ASKED)
+        commitment_report.note_asked(session, [1, 2], ASKED)
 
 
 @contextmanager

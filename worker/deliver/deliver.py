@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pydicom.uid import generate_uid
 from structlog.contextvars import bound_contextvars
 
-from db import deliveries, fault, log
-from db.deliveries import Patience
+from db import commitment_report, deliveries, destinations, fault, log
+from db.destinations import Patience
 from db.errors import CarpusError, OutageError, SettingsError
 from db.session import transaction
 from db.tables import Delivery
@@ -61,11 +61,11 @@ def _deliver(held: Sequence[Delivery]) -> None:
         made = make(held)
         with connected(chosen.ae_title, destination, address, chosen.tls_to(address)) as archive:
             with transaction() as session:
-                deliveries.reached(session, destination)
+                destinations.reached(session, destination)
             _send(archive, made)
     except (OutdatedResultError, OutageError) as error:
         with transaction() as session:
-            deliveries.put_back(session, held, str(error), _patience())
+            destinations.put_back(session, held, str(error), _patience())
     except (DestinationAwayError, SettingsError) as error:
         _note_away(held, str(error))
     except Exception as error:  # the border: any fault is these objects' next attempt
@@ -97,15 +97,15 @@ def _ask_commitment(archive: Archive, stored: Sequence[Made]) -> None:
     ids = [one.row.id for one in stored]
     commitment_uid = generate_uid(None)  # another each time, for what was asked for before may still be reported on
     with transaction() as session:
-        deliveries.note_asked(session, ids, commitment_uid)  # before the report can come
+        commitment_report.note_asked(session, ids, commitment_uid)  # before the report can come
     if not archive.ask_commitment(commitment_uid, [one.dataset for one in stored]):
         with transaction() as session:
-            deliveries.note_asked(session, ids, None)
+            commitment_report.note_asked(session, ids, None)
 
 
 def _note_away(held: Sequence[Delivery], reason: str) -> None:
     with transaction() as session:
-        given_up = deliveries.away(session, held, reason, _patience())
+        given_up = destinations.away(session, held, reason, _patience())
     log_it = logger.error if given_up else logger.warning
     log_it("destination_away", destination=held[0].destination, reason=reason, given_up=given_up)
 
