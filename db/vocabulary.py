@@ -77,6 +77,7 @@ class ReviewReason(StrEnum):
     CLIPPED = "a quarter or more of the hand is clipped to white"
     NO_HAND = "no hand is found, or it reaches all borders"
     CUT_OFF = "the hand is cut off"
+    SEVERAL = "more than one hand is seen"
     NOT_UPRIGHT = "the hand is not upright"
     SIDE = "the side it appears to be is not the one that its header says"
 

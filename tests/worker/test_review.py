@@ -24,6 +24,12 @@ def test_half_a_hand_is_cut_off_however_it_is_turned(hand: np.ndarray, turn: int
     assert review_reasons(half, None) == (ReviewReason.CUT_OFF,)
 
 
+@pytest.mark.parametrize("hand", HANDS)
+def test_two_hands_are_one_too_many(hand: np.ndarray) -> None:
+    gap = np.zeros((hand.shape[0], 40), np.uint16)
+    assert ReviewReason.SEVERAL in review_reasons(np.hstack([hand[:, ::-1], gap, hand]), None)
+
+
 def test_what_is_far_from_the_usual_is_novel() -> None:
     assert review_reasons(HANDS[0], 1.01) == (ReviewReason.NOVEL,)
 

@@ -43,6 +43,7 @@ _WORDS = {
 }
 _NEW_WORDS = {
     "review_reasons": (
+        "more than one hand is seen",
         "the hand is not upright",
         "the side it appears to be is not the one that its header says",
     ),
