@@ -38,24 +38,26 @@ class Front:
         self.cuts_after_bytes: list[int] = []
         self._server_port = server_port
         self._hang: tuple[int, bytes] | None = None
-        self._listening: socket.socket | None = None
+        self._listening: socket.socket
         self._connections: set[socket.socket] = set()
 
     @contextmanager
     def there(self) -> Iterator["Front"]:
-        """Take connections while the block runs; at its end those that are left are closed, too."""
-        with socket.socket() as self._listening:
-            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-            self._listening.bind((LOOPBACK, self.port))
-            self._listening.listen()
-            threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
-            try:
-                yield self
-            finally:
-                _wake(self._listening)
-                for connection in set(self._connections):
-                    _wake(connection)
+        """Take connections while the block runs."""
+        self._open()
+        try:
+            yield self
+        finally:
+            self._close()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Refuse connections while the block runs, and end those there are."""
+        self._close()
+        try:
+            yield
+        finally:
+            self._open()
 
     @contextmanager
     def hanging(self, after_bytes: int = 0, last_words: bytes = b"") -> Iterator[None]:
@@ -73,6 +75,20 @@ class Front:
             yield
         finally:
             self._hang = None
+
+    def _open(self) -> None:
+        self._listening = socket.socket()
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        self._listening.bind((LOOPBACK, self.port))
+        self._listening.listen()
+        threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
+
+    def _close(self) -> None:
+        for open_socket in (self._listening, *self._connections):
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)  # closed alone, it would let another thread wait on
+        self._listening.close()
 
     def _accept(self, listening: socket.socket) -> None:
         with suppress(OSError):  # it is closed
@@ -108,9 +124,3 @@ class Front:
                 client.sendall(hang[1])
             is_silent = True
             time.sleep(_POLL_SECONDS)
-
-
-def _wake(connection: socket.socket) -> None:
-    """End a connection that another thread waits for; closing it alone would let that wait on."""
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
