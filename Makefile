@@ -30,7 +30,7 @@ doctor: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 
-# Every fault at default settings, two hours or so; then the table in the README is written anew.
+# Every fault at default settings, two and a half hours or so; then the table in the README is written anew.
 faults: $(INSTALLED)
 	rm -rf .faults
 	FAULTS=long $(BIN)/python -m pytest --capture=no --verbose tests/faults tests/way/test_outages.py tests/worker/test_stop.py

@@ -108,8 +108,9 @@ class Sweep:
     def _mend_due_times(self) -> None:
         """Undo what a database's clock that was set back did; set ahead, it only makes claims lapse early."""
         with transaction() as session:
-            if mended := overdue.mend_due_times(session):
-                _log.warning("clock_went_back", radiographs=mended)
+            mended, deliveries_mended = overdue.mend_due_times(session), deliveries.mend_due_times(session)
+        if mended or deliveries_mended:
+            _log.warning("clock_went_back", radiographs=mended, deliveries=deliveries_mended)
 
     def _register_arrivals(self) -> None:
         for path in self._store.arrivals():

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ class Pacs:
     received: list[Dataset] = field(default_factory=list)
     asked: list[Dataset] = field(default_factory=list)
     report_answers: list[int] = field(default_factory=list)
+    keeps_objects: bool = True  # else only their digests
+    digests: dict[str, set[str]] = field(default_factory=dict)  # of the data sets that came under a SOP Instance UID
 
     def of(self, sop_class_uid: str) -> list[Dataset]:
         """Return what it got of a kind."""
@@ -102,9 +105,12 @@ def running(
 def _take(event: Event, pacs: Pacs) -> int:
     if pacs.statuses and (status := pacs.statuses.pop(0)) != 0:
         return status
-    taken = event.dataset
-    taken.file_meta = event.file_meta
-    pacs.received.append(taken)
+    digest = sha256(event.request.DataSet.getvalue()).hexdigest()
+    pacs.digests.setdefault(str(event.request.AffectedSOPInstanceUID), set()).add(digest)
+    if pacs.keeps_objects:
+        taken = event.dataset
+        taken.file_meta = event.file_meta
+        pacs.received.append(taken)
     return 0
 
 

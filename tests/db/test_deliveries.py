@@ -289,3 +289,30 @@ def test_the_view_tells_how_far_each_object_got(assessment: int) -> None:
         (1, "A", "picture", "SENDING", 1, False),
         (1, "A", "report", "DELIVERED", 1, False),
     ]
+
+
+def _due_in_seconds() -> dict[str, float]:
+    with transaction() as session:
+        due = text("SELECT destination, extract(epoch FROM max(due_at) - clock_timestamp()) FROM delivery GROUP BY 1")
+        return {destination: float(seconds) for destination, seconds in session.execute(due)}
+
+
+def test_a_clock_set_back_prolongs_no_claim_and_no_wait_for_a_destination(assessment: int) -> None:
+    def mended() -> int:
+        with transaction() as session:
+            return deliveries.mend_due_times(session)
+
+    held, waiting, refused = plan(assessment, "HELD", "WAITS", "REFUSED")
+    claim(held)
+    away(claim(waiting))
+    with transaction() as session:
+        for row in deliveries.claim(session, refused, LEASE):
+            deliveries.refused(session, row, "0xC000", 500)
+    assert mended() == 0
+    with transaction() as session:
+        session.execute(text("UPDATE delivery SET due_at = due_at + interval '1 hour'"))
+    assert [mended(), mended()] == [4, 0]
+    found = _due_in_seconds()
+    assert 95 < found["HELD"] <= deliveries.LEASE_SECONDS
+    assert 55 < found["WAITS"] <= deliveries.LONGEST_WAIT_SECONDS
+    assert found["REFUSED"] > 4000

@@ -19,3 +19,11 @@ def _under_its_own_uid(template: bytes) -> Dataset:
     data_set = dcmread(BytesIO(template))
     data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     return dcmread(BytesIO(file_bytes(data_set)))
+
+
+def sent_again(data_set: Dataset, **overrides: Any) -> Dataset:
+    """Return a radiograph with some elements corrected, under the same UID; the one that is given is not changed."""
+    corrected = dcmread(BytesIO(file_bytes(data_set)))
+    for keyword, value in overrides.items():
+        setattr(corrected, keyword, value)
+    return dcmread(BytesIO(file_bytes(corrected)))

@@ -1,64 +1,29 @@
 """The database's clock jumps; and everything is told to stop in full work."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psycopg
 import pytest
 
 from carpus.processes import LISTENER, stop_seconds
+from tests.faults.clock import another_clock, jump
 from tests.faults.trial import Plant, some
 
 pytestmark = pytest.mark.timeout(1800)
 HOUR_SECONDS = 3600.0
 
 
-@contextmanager
-def _another_clock(plant: Plant) -> Iterator[None]:
-    """Let every session ask a clock of ours, found before PostgreSQL's own by the order of schemas."""
-    with plant.database() as connection:
-        connection.execute("CREATE SCHEMA clock")
-        connection.execute("CREATE TABLE clock.jump AS SELECT interval '0' AS by")
-        connection.execute(
-            "CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql SECURITY DEFINER AS"
-            " 'SELECT pg_catalog.clock_timestamp() + by FROM clock.jump'"
-        )
-        connection.execute("GRANT USAGE ON SCHEMA clock TO PUBLIC")
-        connection.execute("ALTER DATABASE carpus SET search_path = clock, public, pg_catalog")
-        _begin_new_sessions(connection)
-        try:
-            yield
-        finally:
-            connection.execute("ALTER DATABASE carpus RESET search_path")
-            connection.execute("DROP SCHEMA clock CASCADE")
-            _begin_new_sessions(connection)
-
-
-def _begin_new_sessions(connection: psycopg.Connection) -> None:
-    connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-
-
-def _jump(plant: Plant, seconds: float) -> None:
-    with plant.database() as connection:
-        connection.execute("UPDATE clock.jump SET by = by + make_interval(secs => %s)", [seconds])
-
-
 @pytest.mark.parametrize("hours", some([1.0, -1.0], in_short=[-1.0]))
 def test_the_clock_jumps_in_full_work(plant: Plant, hours: float) -> None:
     direction = "ahead" if hours > 0 else "back"
     with (
-        _another_clock(plant),
+        another_clock(plant),
         plant.trial(f"7{direction[0]}", f"database's clock set an hour {direction} in full work") as trial,
     ):
         for _ in range(plant.rounds(1, 2)):
             with trial.sending(30, senders=4):
                 plant.pause(0.5)
                 plant.stack.processes["assess"].kill()  # with claims that only time ends
-                _jump(plant, hours * HOUR_SECONDS)
+                jump(plant, hours * HOUR_SECONDS)
                 plant.stack.processes["assess"].start()
                 trial.fault_is_over()
             trial.recover()

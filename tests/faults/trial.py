@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from carpus.processes import Process
 from carpus.stack import Stack
 from db.vocabulary import State
 from tests.conftest import forget_process_state
+from tests.faults.archives import Archive
 from tests.faults.ledger import Balance, Ledger
 from tests.faults.modalities import Modalities
 from tests.faults.objects import radiographs
@@ -78,19 +79,32 @@ class Trial:
         self.over_at = time.monotonic()
 
     def recover(self) -> None:
-        """Wait until all that was promised has ended; note how long after the fault's end that was."""
+        """Wait until all that was promised has ended and gone out; note how long after the fault's end that was."""
+        self.wait_for_ends()
+        self.wait_for_deliveries()
+        self.recoveries_seconds.append(time.monotonic() - self.over_at)
+
+    def wait_for_ends(self) -> None:
+        """Wait until all that was promised has ended."""
         self.plant.wait_until(self.plant.has_a_database, "PostgreSQL is started again")
         with self.plant.database() as connection:
             self.plant.wait_until(
                 lambda: self.ledger.unfinished(connection) == 0,
                 lambda: f"{self.ledger.unfinished(connection)} of {self.ledger.promised} end; {self.plant.states()}",
             )
-        self.recoveries_seconds.append(time.monotonic() - self.over_at)
+
+    def wait_for_deliveries(self, destination: str = "%") -> None:
+        """Wait until all reports and pictures were delivered, to one archive or to all; at once where there is none."""
+        with self.plant.database() as connection:
+            self.plant.wait_until(
+                lambda: self.ledger.undelivered(connection, destination) == 0,
+                lambda: f"{self.ledger.undelivered(connection, destination)} delivered; {self.plant.deliveries()}",
+            )
 
     def row(self, order: str, fault: str) -> Row:
         """Draw the balance."""
         with self.plant.database() as connection:
-            self.balance = self.ledger.balance(connection, self.plant.stack.store)
+            self.balance = self.ledger.balance(connection, self.plant.stack.store, self.plant.archives)
         longest = max(self.recoveries_seconds, default=0.0)
         lost, doubled = len(self.balance.lost), len(self.balance.doubled)
         found = self.balance.promised - lost
@@ -110,6 +124,8 @@ class Plant:
         Where the modality that asks for storage commitment is called back.
     longest_recovery_seconds
         What is stated in the README; a longer one fails.
+    archives
+        Where results go, by AE title.
     """
 
     stack: Stack
@@ -118,6 +134,7 @@ class Plant:
     is_long: bool
     longest_recovery_seconds: float
     commitment_port: int
+    archives: Mapping[str, Archive] = field(default_factory=dict)
     is_supervised: bool = True
     chance: random.Random = field(default_factory=lambda: random.Random(3))
 
@@ -269,4 +286,12 @@ class Plant:
             return connection.execute(
                 "SELECT state, attempts, count(*), max(state_reason) FROM radiograph"
                 " WHERE ended_at IS NULL GROUP BY state, attempts"
+            ).fetchall()
+
+    def deliveries(self) -> object:
+        """Return what is not delivered, for a message."""
+        with self.database() as connection:
+            return connection.execute(
+                "SELECT destination, state, attempts, refusals, count(*), max(last_error) FROM delivery"
+                " WHERE due_at IS NOT NULL GROUP BY destination, state, attempts, refusals"
             ).fetchall()

@@ -166,7 +166,7 @@ def _associated(
             address.port,
             ae_title=destination,
             tls_args=(tls, address.host) if tls else None,
-            evt_handlers=[(evt.EVT_N_EVENT_REPORT, _take_report, [reported])],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _bound_waiting), (evt.EVT_N_EVENT_REPORT, _take_report, [reported])],
         )
     except OSError as error:  # the host's name is unknown
         raise DestinationAwayError(f"{address.host} has no address") from error
@@ -179,6 +179,11 @@ def _associated(
         raise DestinationAwayError(f"{where} accepts neither reports nor pictures")
     way = " by TLS with a certificate that can be verified" if tls else ""
     raise DestinationAwayError(f"nobody answers at {where}{way}")
+
+
+def _bound_waiting(event: Event) -> None:
+    """Bound each read and write of the socket: pynetdicom takes the limit off, and its own wait for these to return."""
+    event.assoc.dul.socket.socket.settimeout(_ANSWER_SECONDS)
 
 
 def _take_report(event: Event, reported: threading.Event) -> tuple[int, None]:

@@ -19,10 +19,6 @@ from worker import settings
 from worker.deliver.archive import Archive, DestinationAwayError, DestinationRefusedError, connected, silence_libraries
 from worker.deliver.objects import Made, OutdatedResultError, make
 
-# Longer than connecting, negotiating, two objects and a commitment may take at their time limits, which is 92 s. One
-# that takes longer all the same is sent twice, under the same UIDs.
-LEASE_SECONDS = 100.0
-LONGEST_WAIT_SECONDS = 60.0  # a destination that is back waits no longer than this
 _UNKNOWN = "CARPUS_DESTINATIONS names it no more"
 _MOST_DOUBLINGS = 10
 
@@ -41,7 +37,7 @@ def deliver(delivery_id: int) -> None:
     with bound_contextvars(delivery_id=delivery_id):
         try:
             with transaction() as session:
-                held = deliveries.claim(session, delivery_id, LEASE_SECONDS)
+                held = deliveries.claim(session, delivery_id, deliveries.LEASE_SECONDS)
             if not held:
                 logger.info("nothing_to_do")
                 return
@@ -119,7 +115,8 @@ def _note_refused(row: Delivery, reason: str) -> None:
 
 
 def _patience() -> Patience:
-    return Patience(settings.worker().retry_seconds, LONGEST_WAIT_SECONDS, settings.worker().delivery_days)
+    chosen = settings.worker()
+    return Patience(chosen.retry_seconds, deliveries.LONGEST_WAIT_SECONDS, chosen.delivery_days)
 
 
 def _kind(error: Exception) -> str:
