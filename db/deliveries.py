@@ -195,7 +195,7 @@ def mend_due_times(session: Session) -> int:
     mended = 0
     for which, longest_seconds in ((held, LEASE_SECONDS), (waiting, LONGEST_WAIT_SECONDS)):
         latest = in_seconds(longest_seconds)
-        mended += _count(session, update(Delivery).where(which, Delivery.due_at > latest).values(due_at=latest))
+        mended += count_changed(session, update(Delivery).where(which, Delivery.due_at > latest).values(due_at=latest))
     return mended
 
 
