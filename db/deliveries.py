@@ -24,7 +24,6 @@ QUEUE = "deliver"  # the task's name, too
 # Longer than connecting, negotiating, two objects and a commitment may take at their time limits, which is 92 s. One
 # that takes longer all the same is sent twice, under the same UIDs.
 LEASE_SECONDS = 100.0
-LONGEST_WAIT_SECONDS = 60.0  # a destination that is back waits no longer than this
 _NOW = func.clock_timestamp()
 _NOT_THERE = (DeliveryState.FAILED, DeliveryState.WITHDRAWN)
 _OUTDATED = "a later assessment came before it was sent"
@@ -178,25 +177,6 @@ def expire_claims(session: Session) -> int:
     """Put back what was claimed by whoever died; return how much that is."""
     lapsed = Delivery.state == DeliveryState.SENDING, Delivery.due_at < _NOW
     return count_changed(session, update(Delivery).where(*lapsed).values(state=DeliveryState.WAITING, last_error=_DIED))
-
-
-def mend_due_times(session: Session) -> int:
-    """Let nothing be held, or wait for a destination, longer than it ever may, as after a clock that was set back.
-
-    What was refused keeps its time, since only workers know how long that may be.
-
-    Returns
-    -------
-    int
-        How many there were.
-    """
-    held = Delivery.state == DeliveryState.SENDING
-    waiting = and_(Delivery.state == DeliveryState.WAITING, Delivery.refusals == 0)
-    mended = 0
-    for which, longest_seconds in ((held, LEASE_SECONDS), (waiting, LONGEST_WAIT_SECONDS)):
-        latest = in_seconds(longest_seconds)
-        mended += count_changed(session, update(Delivery).where(which, Delivery.due_at > latest).values(due_at=latest))
-    return mended
 
 
 def due(session: Session, limit: int) -> list[int]:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import in_seconds
-from db.deliveries import count_changed, silent, still_held
+from db.deliveries import LEASE_SECONDS, count_changed, silent, still_held
 from db.tables import Delivery
 from db.vocabulary import DeliveryState
 
+LONGEST_WAIT_SECONDS = 60.0  # a destination that is back waits no longer than this
 _MOST_DOUBLINGS = 10  # so that the power below stays a number
 _NOW = func.clock_timestamp()
 
@@ -116,3 +117,22 @@ def reached(session: Session, destination: str) -> int:
     """Let what waits for a destination that was away be sent now; return how much that is."""
     waiting = Delivery.destination == destination, Delivery.state == DeliveryState.WAITING, Delivery.refusals == 0
     return count_changed(session, update(Delivery).where(*waiting, Delivery.due_at > _NOW).values(due_at=_NOW))
+
+
+def mend_due_times(session: Session) -> int:
+    """Let nothing be held, or wait for a destination, longer than it ever may, as after a clock that was set back.
+
+    What was refused keeps its time, since only workers know how long that may be.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    held = Delivery.state == DeliveryState.SENDING
+    waiting = and_(Delivery.state == DeliveryState.WAITING, Delivery.refusals == 0)
+    mended = 0
+    for which, longest_seconds in ((held, LEASE_SECONDS), (waiting, LONGEST_WAIT_SECONDS)):
+        latest = in_seconds(longest_seconds)
+        mended += count_changed(session, update(Delivery).where(which, Delivery.due_at > latest).values(due_at=latest))
+    return mended

@@ -9,7 +9,7 @@ import threading
 
 from sqlalchemy import func, select
 
-from db import deliveries, log, overdue, steps
+from db import deliveries, destinations, log, overdue, steps
 from db.session import transaction
 from dicom_listener.outage import Outage
 from dicom_listener.register import Registrar
@@ -108,7 +108,7 @@ class Sweep:
     def _mend_due_times(self) -> None:
         """Undo what a database's clock that was set back did; set ahead, it only makes claims lapse early."""
         with transaction() as session:
-            mended, deliveries_mended = overdue.mend_due_times(session), deliveries.mend_due_times(session)
+            mended, deliveries_mended = overdue.mend_due_times(session), destinations.mend_due_times(session)
         if mended or deliveries_mended:
             _log.warning("clock_went_back", radiographs=mended, deliveries=deliveries_mended)
 

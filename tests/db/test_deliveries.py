@@ -300,7 +300,7 @@ def _due_in_seconds() -> dict[str, float]:
 def test_a_clock_set_back_prolongs_no_claim_and_no_wait_for_a_destination(assessment: int) -> None:
     def mended() -> int:
         with transaction() as session:
-            return deliveries.mend_due_times(session)
+            return destinations.mend_due_times(session)
 
     held, waiting, refused = plan(assessment, "HELD", "WAITS", "REFUSED")
     claim(held)
@@ -314,5 +314,5 @@ def test_a_clock_set_back_prolongs_no_claim_and_no_wait_for_a_destination(assess
     assert [mended(), mended()] == [4, 0]
     found = _due_in_seconds()
     assert 95 < found["HELD"] <= deliveries.LEASE_SECONDS
-    assert 55 < found["WAITS"] <= deliveries.LONGEST_WAIT_SECONDS
+    assert 55 < found["WAITS"] <= destinations.LONGEST_WAIT_SECONDS
     assert found["REFUSED"] > 4000

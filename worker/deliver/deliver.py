@@ -116,7 +116,7 @@ def _note_refused(row: Delivery, reason: str) -> None:
 
 def _patience() -> Patience:
     chosen = settings.worker()
-    return Patience(chosen.retry_seconds, deliveries.LONGEST_WAIT_SECONDS, chosen.delivery_days)
+    return Patience(chosen.retry_seconds, destinations.LONGEST_WAIT_SECONDS, chosen.delivery_days)
 
 
 def _kind(error: Exception) -> str:
