@@ -5,17 +5,18 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
-from carpus import ports
+from carpus import embedded, ports
 from carpus.reads.sample import Candidate, draw
 from db import migrate
 from db.roles import Role
 from db.session import transaction
 from db.vocabulary import Stratum
 from tests.carpus.reading import add_results, reads, shown
-from tests.conftest import CarpusEnvironment
+from tests.conftest import CarpusEnvironment, forget_process_state
 from tests.rows import add_radiograph
 
 Be = Callable[[Role], None]
@@ -215,3 +216,34 @@ def test_a_database_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     result = reads("list")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith("carpus: the database did not answer (")
+
+
+def test_the_embedded_database_is_asked_with_no_more_right_than_is_needed(
+    carpus_env: CarpusEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = embedded.Postgres(tmp_path / "postgres", ports.free_port())
+    postgres.start()
+    try:
+        monkeypatch.setenv("CARPUS_DATABASE_URL", postgres.url)
+        forget_process_state()
+        migrate.upgrade()
+        add_results(1)
+        monkeypatch.delenv("CARPUS_DATABASE_URL")
+        monkeypatch.setenv("CARPUS_HOME", str(tmp_path))
+        path, asked_as, url_of = tmp_path / "list.csv", list[Role | None](), embedded.Postgres.libpq_url_of
+
+        def noted(server: embedded.Postgres, role: Role | None) -> str:
+            asked_as.append(role)
+            return url_of(server, role)
+
+        monkeypatch.setattr(embedded.Postgres, "libpq_url_of", noted)
+        assert reads("sample", 1, "--output", path).exit_code == 0
+        fill(path, "90")
+        assert reads("import", path).exit_code == 0
+        assert "sex, age" in reads("list").stdout
+        assert asked_as == [Role.WRITER, Role.READS, Role.READER]
+        with psycopg.connect(postgres.libpq_url) as connection:
+            asked = connection.execute("SELECT is_counted FROM reads").fetchall()
+        assert asked == [(True,)]
+    finally:
+        postgres.stop()
