@@ -83,7 +83,6 @@ class Demonstration:
             self._wait(list(stored), stack)
             with self._phase("report"):
                 references = _references(stored)
-                followed.correct_references(stack.postgres.libpq_url, references)
                 followed.note_references(stack.postgres.libpq_url_of(Role.READS), references)
                 names = {uid: outgoing.name for uid, outgoing in stored.items()}
                 self._report(followed.fetch(stack.postgres.libpq_url, names), stack)

@@ -77,7 +77,7 @@ def ended_count(url: str, sop_instance_uids: Sequence[str]) -> int | None:
 
 
 def note_references(url: str, references: Mapping[str, Reference]) -> None:
-    """Store the bone ages that are known of radiographs; what the same reader has said before stands.
+    """Store the bone ages that are known of radiographs, but for what the same reader has said before and still says.
 
     Parameters
     ----------
@@ -89,30 +89,15 @@ def note_references(url: str, references: Mapping[str, Reference]) -> None:
     with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months) "
-            "SELECT radiograph_id, %s, %s, %s FROM "
+            "SELECT radiograph_id, %(reader)s, %(method)s, %(months)s FROM "
             "(SELECT radiograph_id, sop_instance_uid FROM result "
-            "UNION SELECT radiograph_id, sop_instance_uid FROM worklist) AS shown WHERE sop_instance_uid = %s "
-            "ON CONFLICT DO NOTHING",
-            [(r.reader, r.method, r.bone_age_months, uid) for uid, r in references.items()],
-        )
-
-
-def correct_references(url: str, references: Mapping[str, Reference]) -> None:
-    """Let stored bone ages follow what their reader says now, which only the owner may.
-
-    Parameters
-    ----------
-    url
-        The database, as libpq takes it, for its owner.
-    references
-        By SOP Instance UID.
-    """
-    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE reference_read SET method = %s, bone_age_months = %s FROM radiograph AS r "
-            "WHERE radiograph_id = r.id AND r.superseded_at IS NULL AND r.sop_instance_uid = %s AND reader = %s "
-            "AND bone_age_months <> %s",
-            [(r.method, r.bone_age_months, uid, r.reader, r.bone_age_months) for uid, r in references.items()],
+            "UNION SELECT radiograph_id, sop_instance_uid FROM worklist) AS shown WHERE sop_instance_uid = %(uid)s "
+            "AND NOT EXISTS (SELECT FROM reads WHERE reads.radiograph_id = shown.radiograph_id AND is_current "
+            "AND reader = %(reader)s AND method = %(method)s AND bone_age_months = %(months)s)",
+            [
+                {"uid": uid, "reader": r.reader, "method": r.method, "months": r.bone_age_months}
+                for uid, r in references.items()
+            ],
         )
 
 

@@ -36,9 +36,12 @@ TABLES: Mapping[str, Mapping[Role, str]] = {
     "delivery": {Role.WRITER: "SELECT, INSERT, UPDATE"},
     "model_version": {Role.WRITER: "SELECT, INSERT"},
     "radiograph": {Role.WRITER: "SELECT, INSERT, UPDATE"},
+    # Not by who enters reads: what is sampled must not be chosen by who is asked.
+    "reading_list": {Role.WRITER: "SELECT, INSERT"},
+    "reading_list_item": {Role.WRITER: "SELECT, INSERT"},
     "reference_read": {
         Role.WRITER: "SELECT",
-        Role.READS: "INSERT (radiograph_id, reader, method, bone_age_months, read_at)",
+        Role.READS: ("INSERT (radiograph_id, reader, method, bone_age_months, read_at, reading_list_id, is_blinded)"),
     },
     "storage_commitment": {Role.WRITER: "SELECT, INSERT, UPDATE"},
 }

@@ -140,6 +140,13 @@ class DeliveryState(StrEnum):
 DRAWN_READER = "drawn"  # whose reference reads are the ages that the demonstration's hands were drawn at
 
 
+class Stratum(StrEnum):
+    """By what a reading list is stratified."""
+
+    SEX = "sex"
+    AGE = "age"
+
+
 class CalibratedOn(StrEnum):
     """What kind of cases an interval was measured on; one of drawn hands says nothing certain of radiographs."""
 

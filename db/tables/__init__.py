@@ -1,10 +1,11 @@
 """The tables. What people query are the views beside them (``views/``), what changes a row's state is ``states``."""
 
-from db.tables.assessment import Assessment, ModelVersion, ReferenceRead
+from db.tables.assessment import Assessment, ModelVersion
 from db.tables.base import MAX_BONE_AGE_MONTHS, MAX_CHRONOLOGICAL_AGE_MONTHS, Base
 from db.tables.commitment import StorageCommitment
 from db.tables.delivery import Delivery
 from db.tables.radiograph import Radiograph
+from db.tables.reading import ReadingList, ReadingListItem, ReferenceRead
 
 __all__ = [
     "MAX_BONE_AGE_MONTHS",
@@ -14,6 +15,8 @@ __all__ = [
     "Delivery",
     "ModelVersion",
     "Radiograph",
+    "ReadingList",
+    "ReadingListItem",
     "ReferenceRead",
     "StorageCommitment",
 ]

@@ -1,4 +1,4 @@
-"""The tables of what is said of a radiograph: by a model, and by a reader."""
+"""The tables of what a model says of a radiograph."""
 
 from datetime import datetime
 from typing import Any
@@ -200,22 +200,4 @@ class Assessment(Base):
                 " AND superseded_at IS NULL"
             ),
         ),
-    )
-
-
-class ReferenceRead(Base):
-    """A human reader's bone age for a radiograph."""
-
-    __tablename__ = "reference_read"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    radiograph_id: Mapped[int] = mapped_column(ForeignKey("radiograph.id", ondelete="CASCADE"))
-    reader: Mapped[str]
-    method: Mapped[str]
-    bone_age_months: Mapped[float]
-    read_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-    __table_args__ = (
-        UniqueConstraint("radiograph_id", "reader"),
-        between("bone_age_months", 0, MAX_BONE_AGE_MONTHS),
     )

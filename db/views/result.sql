@@ -76,8 +76,8 @@ FROM assessment AS a
 INNER JOIN radiograph AS r ON a.radiograph_id = r.id
 INNER JOIN model_version AS m ON a.model_version_id = m.id
 LEFT JOIN LATERAL (
-    SELECT avg(reads.bone_age_months) AS bone_age_months
-    FROM reference_read AS reads
-    WHERE reads.radiograph_id = r.id
+    SELECT avg(standing.bone_age_months) AS bone_age_months
+    FROM reference_read AS standing
+    WHERE standing.radiograph_id = r.id AND standing.superseded_at IS NULL
 ) AS reference ON TRUE
 WHERE a.superseded_at IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'

@@ -1,4 +1,4 @@
-"""What is known of radiographs is stored as whoever enters reads, and corrected as the owner."""
+"""What is known of radiographs is stored as whoever enters reads; what is corrected is kept beside it."""
 
 from sqlalchemy import select, text
 
@@ -13,7 +13,11 @@ from tests.rows import add_radiograph
 
 def reads() -> list[tuple[str, float]]:
     with transaction() as session:
-        found = select(ReferenceRead.method, ReferenceRead.bone_age_months).order_by(ReferenceRead.id)
+        found = (
+            select(ReferenceRead.method, ReferenceRead.bone_age_months)
+            .where(ReferenceRead.superseded_at.is_(None))
+            .order_by(ReferenceRead.id)
+        )
         return [tuple(row) for row in session.execute(found)]
 
 
@@ -27,9 +31,9 @@ def test_a_reference_is_noted_once_and_follows_its_reader(carpus_env: CarpusEnvi
     as_reads = postgres.libpq_url_of(Role.READS)
     first = {uid: Reference("A", "labels", 94.0) for uid in ("1.2.1", "1.2.2", "1.2.3")}
     followed.note_references(as_reads, first)
-    followed.note_references(as_reads, {"1.2.1": Reference("A", "changed", 1.0)})
+    followed.note_references(as_reads, first)
     assert reads() == [("labels", 94.0)] * 2
 
-    followed.correct_references(postgres.libpq_url, {"1.2.1": Reference("A", "corrected", 95.0)})
-    followed.correct_references(postgres.libpq_url, {"1.2.2": Reference("B", "another reader", 95.0)})
-    assert reads() == [("corrected", 95.0), ("labels", 94.0)]
+    followed.note_references(as_reads, {"1.2.1": Reference("A", "corrected", 95.0)})
+    followed.note_references(as_reads, {"1.2.2": Reference("B", "another reader", 95.0)})
+    assert reads() == [("labels", 94.0), ("corrected", 95.0), ("another reader", 95.0)]

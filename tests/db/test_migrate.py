@@ -69,6 +69,29 @@ def test_what_is_said_of_sides_goes_by_going_down_and_the_rest_stays(carpus_env:
         assert session.scalar(text("SELECT apparent_side IS NULL FROM assessment"))
 
 
+def test_reads_stand_after_going_up_and_what_is_known_of_them_is_not_forgotten_by_going_down(
+    carpus_env: CarpusEnvironment,
+) -> None:
+    entered = (
+        "INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months)  VALUES (:id, :reader, 'GP', 90)"
+    )
+    with transaction() as session:
+        values = {"id": add_radiograph(session), "reader": "A"}
+    migrate.downgrade("0007")
+    try:
+        with transaction() as session:
+            session.execute(text(entered), values)
+    finally:
+        migrate.upgrade()
+    with transaction() as session:
+        shown = session.execute(text("SELECT is_sampled, is_blinded, is_current FROM reads"))
+        assert [tuple(row) for row in shown] == [(False, False, True)]
+        session.execute(text(entered), values)
+    with pytest.raises(PermanentError, match=r"^1 reference reads are superseded, sampled or blinded"):
+        migrate.downgrade("0007")
+    migrate.check()
+
+
 def test_a_view_whose_file_changed_is_replaced_and_others_are_left(
     carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

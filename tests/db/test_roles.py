@@ -21,6 +21,10 @@ ONE_READ = (
     "INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months)"
     " SELECT radiograph_id, 'B', 'GP', 90 FROM result"
 )
+SAMPLED = (
+    "INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months, reading_list_id, is_blinded)"
+    " SELECT radiograph_id, 'B', 'GP', 90, 1, true FROM result"
+)
 
 
 @pytest.fixture
@@ -50,6 +54,7 @@ def ask(carpus_env: CarpusEnvironment) -> Ask:
         "UPDATE assessment SET superseded_at = now()",
         "INSERT INTO storage_commitment (transaction_uid, calling_ae_title, referenced) VALUES ('1.2', 'A', '[]')",
         "UPDATE storage_commitment SET attempts = 1",
+        "INSERT INTO reading_list (seed) VALUES (7)",
         "SELECT count(*) FROM reference_read",
         "SELECT * FROM result, worklist, alembic_version",
         "SELECT pg_try_advisory_xact_lock(1, 2)",
@@ -68,6 +73,8 @@ def test_the_writer_does_what_the_services_do(ask: Ask, statement: str) -> None:
         "UPDATE model_version SET card = '{}'",
         ONE_READ,
         "UPDATE reference_read SET bone_age_months = 1",
+        "UPDATE reading_list SET seed = 1",
+        "UPDATE reading_list_item SET position = 2",
         "UPDATE alembic_version SET version_num = '0001'",
     ],
 )
@@ -125,8 +132,18 @@ def test_the_reader_writes_nothing(ask: Ask, statement: str) -> None:
 def test_a_reference_read_is_entered_and_shown(ask: Ask) -> None:
     ask(Role.READS, ONE_READ)
     assert ask(Role.READS, "SELECT reference_bone_age_months FROM result") == [(90.0,)]
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        ask(Role.READS, ONE_READ)
+    ask(Role.READS, ONE_READ.replace("90", "96"))  # the same reader's later read stands
+    assert ask(Role.READS, "SELECT reference_bone_age_months FROM result") == [(93.0,)]
+    shown = "SELECT bone_age_months, is_current FROM reads WHERE reader = 'B' ORDER BY read_id"
+    assert ask(Role.READS, shown) == [(90.0, False), (96.0, True)]
+
+
+def test_who_enters_reads_says_what_asked_for_them_and_whether_they_are_blinded(ask: Ask) -> None:
+    ask(Role.WRITER, "INSERT INTO reading_list (seed) VALUES (7)")
+    ask(Role.WRITER, "INSERT INTO reading_list_item VALUES (1, 1, 1)")
+    ask(Role.READS, SAMPLED)
+    assert ask(Role.READS, "SELECT is_sampled, is_blinded FROM reads WHERE reader = 'B'") == [(True, True)]
+    assert ask(Role.READER, "SELECT position, reads FROM reading_lists") == [(1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +152,10 @@ def test_a_reference_read_is_entered_and_shown(ask: Ask) -> None:
         ONE_RADIOGRAPH,
         "UPDATE reference_read SET bone_age_months = 1",
         "DELETE FROM reference_read",
-        f"{ONE_READ} ON CONFLICT (radiograph_id, reader) DO UPDATE SET bone_age_months = 1",
+        f"{ONE_READ} ON CONFLICT (radiograph_id, reader) WHERE superseded_at IS NULL DO UPDATE SET bone_age_months = 1",
+        ONE_READ.replace("radiograph_id,", "superseded_at, radiograph_id,", 1).replace("SELECT", "SELECT now(),"),
+        "INSERT INTO reading_list (seed) VALUES (7)",
+        "INSERT INTO reading_list_item VALUES (1, 1, 1)",
         ONE_READ.replace("radiograph_id,", "id, radiograph_id,", 1).replace("SELECT", "SELECT 1,"),
         f"{ONE_READ} RETURNING reader",
     ],
@@ -143,6 +163,18 @@ def test_a_reference_read_is_entered_and_shown(ask: Ask) -> None:
 def test_who_enters_reads_changes_none(ask: Ask, statement: str) -> None:
     with pytest.raises(InsufficientPrivilege):
         ask(Role.READS, statement)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nobody_supersedes_a_read_but_by_entering_one(ask: Ask, role: Role) -> None:
+    """PostgreSQL lets everybody make temporary tables, which the trigger's function would take for the real one."""
+    with pytest.raises(InsufficientPrivilege, match="permission denied for function"):
+        ask(
+            role,
+            "CREATE TEMPORARY TABLE mine AS SELECT 1 AS radiograph_id, 'A' AS reader, now() AS read_at;"
+            " CREATE TRIGGER mine BEFORE INSERT ON mine FOR EACH ROW"
+            " EXECUTE FUNCTION public.reference_read_takes_its_place()",
+        )
 
 
 def test_no_role_is_more_than_a_login(carpus_env: CarpusEnvironment) -> None:

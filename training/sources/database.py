@@ -44,8 +44,8 @@ def open_database() -> Collected:
     Returns
     -------
     Collected
-        Of each SOP instance the current revision. The bone age is the mean of the reads, as in the view `result`.
-        Those of unknown sex are left out, and counted in the description.
+        Of each SOP instance the current revision. The bone age is the mean of the reads that stand, as in the view
+        `result`. Those of unknown sex are left out, and counted in the description.
 
     Raises
     ------
@@ -89,6 +89,7 @@ def _radiographs() -> Select[Any]:
         select(*columns, reference, notes.label("notes"))
         .join(ReferenceRead, ReferenceRead.radiograph_id == Radiograph.id)
         .where(Radiograph.superseded_at.is_(None), Radiograph.standard_path.is_not(None), Radiograph.state.in_(_READ))
+        .where(ReferenceRead.superseded_at.is_(None))
         .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
         .group_by(Radiograph.id)
         .order_by(Radiograph.id)

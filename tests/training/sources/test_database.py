@@ -50,6 +50,8 @@ def test_current_radiographs_with_reference_reads_are_taken(carpus_env: CarpusEn
         add(session, store, 8, (60.0,), state=State.REJECTED)
         drawn = add(session, store, 9, ())  # a hand that the demonstration drew
         session.add(ReferenceRead(radiograph_id=drawn, reader=DRAWN_READER, method="drawn", bone_age_months=60.0))
+        earlier = {"reader": "reader 0", "method": "GP", "bone_age_months": 20.0, "superseded_at": NOON}
+        session.add(ReferenceRead(radiograph_id=1, **earlier))
     source = database.open_database()
     assert source.description == "3 radiographs with reference reads in a Carpus database; 1 of unknown sex left out"
     first, second, third = source.cases
