@@ -25,15 +25,16 @@ TARGETS_MS = {
     ),
     "gender_audit_gap": ("SELECT * FROM gender_audit_gap", None),
 }
-# Two of ten patients have two radiographs, one of ten no known sex; heat maps are as large as the starter's.
+# A quarter of the patients have two radiographs, one of ten no known sex; heat maps are as large as the starter's.
 _FILL = f"""
 SELECT setseed(0.5);
 INSERT INTO model_version (name, version, sha256, card) VALUES ('bench', '1', repeat('0', 64), '{{}}');
 INSERT INTO radiograph (sop_instance_uid, revision, sha256, size_bytes, transfer_syntax_uid, object_path, state, due_at,
     study_instance_uid, series_instance_uid, standard_path, standard_sha256, patient_id_issuer, patient_id, patient_sex,
     chronological_age_months, chronological_age_source, ended_at)
-SELECT '1.2.' || n, 1, repeat('0', 64), 1000000, '1.2.840.10008.1.2.1', 'objects/00/1.2.' || n || '.dcm', 'COMPLETED', NULL,
-    '1.3.' || n, '1.4.' || n, 'standard/00/1.2.' || n || '.npy', repeat('0', 64), 'bench', 'P-' || n % 800000,
+SELECT '1.2.' || n, 1, repeat('0', 64), 1000000, '1.2.840.10008.1.2.1', 'objects/00/1.2.' || n || '.dcm',
+    'COMPLETED', NULL, '1.3.' || n, '1.4.' || n,
+    'standard/00/1.2.' || n || '.npy', repeat('0', 64), 'bench', 'P-' || n % 800000,
     (ARRAY['M', 'F', 'M', 'F', 'M', 'F', 'M', 'F', 'M', 'missing'])[1 + n % 10],
     12 + 180 * random(), 'PatientBirthDate', now()
 FROM generate_series(1, {RADIOGRAPHS}) AS n;
