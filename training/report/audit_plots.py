@@ -17,6 +17,7 @@ _SEXES = (("girls", "F", VERMILLION, "o", "-"), ("boys", "M", BLUE, "^", "--"))
 _FIGURES = (("mae_months", "MAE", BLUE, "s"), ("rmse_months", "RMSE", GREEN, "D"), ("bias_months", "bias", ORANGE, "v"))
 _BINS = 40
 _TARGET_MONTHS = 2
+_DATES = 7  # as many are told apart side by side
 
 
 def error_distribution(predictions: Predictions) -> Markup:
@@ -77,7 +78,7 @@ def errors_by_age(analyses: Sequence[tuple[str, Analysis]]) -> Markup:
 
 
 def gap_over_time(runs: Sequence[tuple[datetime, dict[str, tuple[float, float, float]]]]) -> Markup:
-    """Draw the standardised gaps of earlier audits with their intervals, and the targets.
+    """Draw the standardised gaps of one audit after the other with their intervals, and the targets.
 
     Parameters
     ----------
@@ -85,14 +86,19 @@ def gap_over_time(runs: Sequence[tuple[datetime, dict[str, tuple[float, float, f
         When, and by figure the gap with its lower and upper bound; the earliest first.
     """
     with canvas(7.0, 3.6) as drawn:
-        axes = drawn.axes("audit", "boys less girls, months")
+        axes = drawn.axes("audit, the latest on the right", "boys less girls, months")
         axes.axhspan(-_TARGET_MONTHS, _TARGET_MONTHS, color=INK, alpha=0.08, linewidth=0, label="target")
-        for name, label, colour, marker in _FIGURES:
-            known = [(when, gaps[name]) for when, gaps in runs if name in gaps]
+        axes.axhline(0, color=INK, linewidth=1)
+        for offset, (name, label, colour, marker) in zip((-0.12, 0, 0.12), _FIGURES, strict=True):
+            known = [(place, gaps[name]) for place, (_, gaps) in enumerate(runs) if name in gaps]
             if known:
-                values = np.array([gap for _, gap in known])
-                bars = [values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]]
-                times = [when for when, _ in known]
-                axes.errorbar(times, values[:, 0], bars, fmt=f"{marker}-", color=colour, markersize=5, label=label)  # type: ignore[arg-type]
+                places, values = np.array([place for place, _ in known]), np.array([gap for _, gap in known])
+                bars = np.abs(values[:, 1:] - values[:, :1]).T
+                axes.errorbar(
+                    places + offset, values[:, 0], bars, fmt=f"{marker}-", color=colour, markersize=5, label=label
+                )
+        shown = np.unique(np.linspace(0, max(len(runs) - 1, 0), min(len(runs), _DATES)).round().astype(int))
+        axes.set_xticks(shown, [f"{runs[place][0]:%Y-%m-%d}" for place in shown])
+        axes.set_xlim(-0.5, max(len(runs), 1) - 0.5)
         axes.legend(bbox_to_anchor=(0, 1.01), ncols=4)
     return drawn.svg
