@@ -107,37 +107,62 @@ diagnosed AS (
         OR ((bone_age_months - age_months) / sd_months < -2) <> ((reference_months - age_months) / sd_months < -2)
             AS is_significant
     FROM spread
+),
+
+figures AS (
+    -- All figures of one sex. The model's name comes afterwards, or it would be looked up for each assessment.
+    SELECT
+        d.model_version_id,
+        d.sex,
+        count(*) AS n_assessed,
+        count(d.error_months) AS n,
+        count(*) FILTER (WHERE d.is_read AND d.reference_months IS NULL) AS n_other_reads,
+        count(*) FILTER (WHERE d.reference_months IS NOT NULL AND d.bone_age_months IS NULL) AS n_without_bone_age,
+        avg(abs(d.error_months)) AS mae_months,
+        sqrt(avg(d.error_months * d.error_months)) AS rmse_months,
+        -- Not regr_r2, the squared correlation, which a constant shift leaves unmoved.
+        1 - sum(d.error_months * d.error_months) / nullif(
+            var_pop(d.reference_months) FILTER (WHERE d.error_months IS NOT NULL) * count(d.error_months), 0
+        ) AS r2,
+        avg(d.error_months) AS bias_months,
+        avg((abs(d.error_months) <= 12)::integer)::double precision AS within_12_months,
+        avg(d.is_covered::integer)::double precision AS interval_coverage,
+        -- Of those whose reference is in a stage, the share that the model puts there.
+        avg((d.stage = 'child')::integer) FILTER (WHERE d.reference_months < 120)::double precision AS recall_child,
+        avg((d.stage = 'adolescent')::integer) FILTER (
+            WHERE d.reference_months >= 120 AND d.reference_months < 216
+        )::double precision AS recall_adolescent,
+        avg((d.stage = 'adult')::integer) FILTER (WHERE d.reference_months >= 216)::double precision AS recall_adult,
+        count(d.is_significant) AS n_with_age,
+        avg(d.is_significant::integer)::double precision AS clinically_significant_errors,
+        avg((d.novelty > 1)::integer)::double precision AS novelty_flags,
+        avg(d.sex_effect_months) AS mean_sex_effect_months
+    FROM diagnosed AS d
+    GROUP BY d.model_version_id, d.sex
 )
 
 SELECT
-    d.model_version_id,
+    f.model_version_id,
     m.name AS model_name,
     m.version AS model_version,
     m.sha256 AS model_sha256,
-    d.sex,
-    count(*) AS n_assessed,
-    count(d.error_months) AS n,
-    count(*) FILTER (WHERE d.is_read AND d.reference_months IS NULL) AS n_other_reads,
-    count(*) FILTER (WHERE d.reference_months IS NOT NULL AND d.bone_age_months IS NULL) AS n_without_bone_age,
-    avg(abs(d.error_months)) AS mae_months,
-    sqrt(avg(d.error_months * d.error_months)) AS rmse_months,
-    -- Not regr_r2, the squared correlation, which a constant shift leaves unmoved.
-    1 - sum(d.error_months * d.error_months) / nullif(
-        var_pop(d.reference_months) FILTER (WHERE d.error_months IS NOT NULL) * count(d.error_months), 0
-    ) AS r2,
-    avg(d.error_months) AS bias_months,
-    avg((abs(d.error_months) <= 12)::integer)::double precision AS within_12_months,
-    avg(d.is_covered::integer)::double precision AS interval_coverage,
-    -- Of those whose reference is in a stage, the share that the model puts there.
-    avg((d.stage = 'child')::integer) FILTER (WHERE d.reference_months < 120)::double precision AS recall_child,
-    avg((d.stage = 'adolescent')::integer) FILTER (
-        WHERE d.reference_months >= 120 AND d.reference_months < 216
-    )::double precision AS recall_adolescent,
-    avg((d.stage = 'adult')::integer) FILTER (WHERE d.reference_months >= 216)::double precision AS recall_adult,
-    count(d.is_significant) AS n_with_age,
-    avg(d.is_significant::integer)::double precision AS clinically_significant_errors,
-    avg((d.novelty > 1)::integer)::double precision AS novelty_flags,
-    avg(d.sex_effect_months) AS mean_sex_effect_months
-FROM diagnosed AS d
-INNER JOIN model_version AS m ON d.model_version_id = m.id
-GROUP BY d.model_version_id, m.id, d.sex
+    f.sex,
+    f.n_assessed,
+    f.n,
+    f.n_other_reads,
+    f.n_without_bone_age,
+    f.mae_months,
+    f.rmse_months,
+    f.r2,
+    f.bias_months,
+    f.within_12_months,
+    f.interval_coverage,
+    f.recall_child,
+    f.recall_adolescent,
+    f.recall_adult,
+    f.n_with_age,
+    f.clinically_significant_errors,
+    f.novelty_flags,
+    f.mean_sex_effect_months
+FROM figures AS f
+INNER JOIN model_version AS m ON f.model_version_id = m.id
