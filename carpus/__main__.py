@@ -1,8 +1,6 @@
 """The operator's command line, ``carpus``. Each command imports what it needs when it is called."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from db.errors import CarpusError
-
-INTERRUPTED = 130  # what a shell answers for Ctrl-C
+from carpus.one_line import in_one_line
+from carpus.reads import commands as reads
 
 app = typer.Typer(
     help="Carpus reads bone age from hand radiographs. Not for clinical use with the model it ships with.",
@@ -21,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(reads.app, name="reads")
 
 
 def _ae_title(title: str) -> str:
@@ -51,24 +49,6 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """Say what went wrong in one line, and end with a status that a script can read."""
-    try:
-        yield
-    except CarpusError as error:
-        typer.echo(f"carpus: {error}", err=True)
-        raise typer.Exit(1) from error
-    except BrokenPipeError:  # whoever read our output has seen enough; Click ends quietly
-        raise
-    except OSError as error:  # a full disk, a closed folder
-        typer.echo(f"carpus: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        typer.echo("carpus: stopped", err=True)
-        raise typer.Exit(INTERRUPTED) from error
-
-
 @app.command()
 def demo(
     source: Annotated[
@@ -83,7 +63,7 @@ def demo(
     ] = None,
 ) -> None:
     """Send radiographs through a stack at free ports and show what comes out."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.stack import stop_on_signals
 
         stop_on_signals()
@@ -99,7 +79,7 @@ def up() -> None:
 
     What dies or hangs is started again, with longer and longer pauses.
     """
-    with _in_one_line():
+    with in_one_line():
         from carpus.up import run
 
         run(Console())
@@ -120,7 +100,7 @@ def send(
     tls_key: TLSKey = None,
 ) -> None:
     """Send radiographs by DICOM C-STORE, each in its own transfer syntax."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.send import Peer
         from carpus.sending import run
         from carpus.tls import client_context
@@ -142,7 +122,7 @@ def echo(
     tls_key: TLSKey = None,
 ) -> None:
     """Ask a DICOM listener whether it serves, by C-ECHO."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.send import Peer
         from carpus.send import echo as ask
         from carpus.tls import client_context
@@ -163,7 +143,7 @@ def sql(
     ] = False,
 ) -> None:
     """Query the configured database, else the embedded one, which is started for it if need be."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.sql import run
 
         run(query, Console(), as_csv=csv, with_tables=tables)
@@ -185,7 +165,7 @@ def forget(
     Where a later one corrected the ID to another patient's, only those before it go.
     Run it where the store is; the services may run or not.
     """
-    with _in_one_line():
+    with in_one_line():
         from carpus.forget import run
         from carpus.patient import Patient
 
@@ -205,7 +185,7 @@ def requeue(
     ] = False,
 ) -> None:
     """Put radiographs that ended as FAILED or REJECTED back to be read and assessed again, all attempts before them."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.requeue import run
 
         if not run(named or [], Console(), all_failed=all_failed, all_rejected=all_rejected):
@@ -224,7 +204,7 @@ def deliver(
 
     Without --retry it ends with 1 where anything FAILED.
     """
-    with _in_one_line():
+    with in_one_line():
         from carpus import deliver as delivering
 
         if named and not retry:
@@ -251,7 +231,7 @@ def audit(
 
     It ends with 0 where all pass, with 1 where one fails, with 2 where none fails and there is not enough data.
     """
-    with _in_one_line():
+    with in_one_line():
         from carpus.audit import run
 
         if status := run(model, output, Console(), is_fail_only=fail_only):
@@ -269,7 +249,7 @@ def import_predictions(
 
     They show in `result`, marked as imported; no service has work with them.
     """
-    with _in_one_line():
+    with in_one_line():
         from carpus.import_predictions import run
 
         run(table, Console(), is_removal=remove)
@@ -278,7 +258,7 @@ def import_predictions(
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, one line a check."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.doctor import run
 
         if not run(Console()):
@@ -288,7 +268,7 @@ def doctor() -> None:
 @app.command()
 def settings() -> None:
     """List every setting with its default and meaning."""
-    with _in_one_line():
+    with in_one_line():
         from carpus.settings import table
 
         console = Console()

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from db import fault, log
 from db.clock import in_seconds
 from db.session import transaction
-from db.tables import Assessment, Delivery, Radiograph, ReferenceRead
+from db.tables import Assessment, Delivery, Radiograph, ReadingListItem, ReferenceRead
 from db.vocabulary import DeliveryState, State
 from dicom_listener.register import lock_instance
 from dicom_listener.removal import remove_files
@@ -123,7 +123,9 @@ class Retention:
         )
         if not session.scalar(select(others)):  # revisions with the same bytes share the file
             gone.append(self._store / row.object_path)
-        if not session.scalar(select(exists().where(ReferenceRead.radiograph_id == row.id))):
+        read = select(ReferenceRead.radiograph_id).where(ReferenceRead.radiograph_id == row.id)
+        to_be_read = select(ReadingListItem.radiograph_id).where(ReadingListItem.radiograph_id == row.id)
+        if session.scalar(read.union_all(to_be_read).limit(1)) is None:
             gone.append(self._store / row.standard_file)
             row.standard_path = row.standard_sha256 = None
         remove_files(gone)

@@ -52,10 +52,11 @@ def test_result_shows_estimate_difference_reference_and_latency() -> None:
     assert _all("worklist") == []
 
 
-def test_every_column_of_a_result_is_explained_in_the_readme() -> None:
+@pytest.mark.parametrize("view", ["result", "reads", "reading_lists"])
+def test_every_column_of_a_view_is_explained_in_the_readme(view: str) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     with transaction() as session:
-        columns = list(session.execute(text("SELECT * FROM result")).keys())
+        columns = list(session.execute(text(f"SELECT * FROM {view}")).keys())
     assert [column for column in columns if f"`{column}`" not in readme] == []
 
 

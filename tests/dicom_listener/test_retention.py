@@ -114,11 +114,21 @@ def test_a_failed_revision_that_a_later_one_superseded_waits_for_nobody(carpus_e
     assert Retention(carpus_env.store, DAYS).purge_some() == 1
 
 
-def test_the_standard_radiograph_of_one_that_was_read_is_kept_for_training(carpus_env: CarpusEnvironment) -> None:
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["INSERT INTO reference_read VALUES (DEFAULT, :id, 'reader', 'GP', 94)"],
+        ["INSERT INTO reading_list (seed) VALUES (7)", "INSERT INTO reading_list_item VALUES (1, :id, 1)"],
+    ],
+    ids=["read", "to be read"],
+)
+def test_the_standard_radiograph_of_one_that_is_read_is_kept_for_training(
+    carpus_env: CarpusEnvironment, statements: list[str]
+) -> None:
     radiograph_id = kept(carpus_env.store)
     with transaction() as session:
-        values = {"id": radiograph_id}
-        session.execute(text("INSERT INTO reference_read VALUES (DEFAULT, :id, 'reader', 'GP', 94)"), values)
+        for statement in statements:
+            session.execute(text(statement), {"id": radiograph_id})
     assert Retention(carpus_env.store, DAYS).purge_some() == 1
     assert files(carpus_env.store) == {"1.2.3.1.npy"}
     assert [row.standard_path for row in rows()] == ["standard/00/1.2.3.1.npy"]
