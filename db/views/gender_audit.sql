@@ -121,12 +121,12 @@ figures AS (
         avg(abs(d.error_months)) AS mae_months,
         sqrt(avg(d.error_months * d.error_months)) AS rmse_months,
         -- Not regr_r2, the squared correlation, which a constant shift leaves unmoved.
-        1 - sum(d.error_months * d.error_months) / nullif(
-            var_pop(d.reference_months) FILTER (WHERE d.error_months IS NOT NULL) * count(d.error_months), 0
-        ) AS r2,
+        1 - avg(d.error_months * d.error_months)
+        / nullif(var_pop(d.reference_months) FILTER (WHERE d.error_months IS NOT NULL), 0) AS r2,
         avg(d.error_months) AS bias_months,
-        avg((abs(d.error_months) <= 12)::integer)::double precision AS within_12_months,
-        avg(d.is_covered::integer)::double precision AS interval_coverage,
+        count(*) FILTER (WHERE abs(d.error_months) <= 12)::double precision
+        / nullif(count(d.error_months), 0) AS within_12_months,
+        count(*) FILTER (WHERE d.is_covered)::double precision / nullif(count(d.is_covered), 0) AS interval_coverage,
         -- Of those whose reference is in a stage, the share that the model puts there.
         avg((d.stage = 'child')::integer) FILTER (WHERE d.reference_months < 120)::double precision AS recall_child,
         avg((d.stage = 'adolescent')::integer) FILTER (
@@ -134,8 +134,9 @@ figures AS (
         )::double precision AS recall_adolescent,
         avg((d.stage = 'adult')::integer) FILTER (WHERE d.reference_months >= 216)::double precision AS recall_adult,
         count(d.is_significant) AS n_with_age,
-        avg(d.is_significant::integer)::double precision AS clinically_significant_errors,
-        avg((d.novelty > 1)::integer)::double precision AS novelty_flags,
+        count(*) FILTER (WHERE d.is_significant)::double precision
+        / nullif(count(d.is_significant), 0) AS clinically_significant_errors,
+        count(*) FILTER (WHERE d.novelty > 1)::double precision / nullif(count(d.novelty), 0) AS novelty_flags,
         avg(d.sex_effect_months) AS mean_sex_effect_months
     FROM diagnosed AS d
     GROUP BY d.model_version_id, d.sex

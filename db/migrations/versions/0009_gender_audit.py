@@ -36,8 +36,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_run")),
     )
     op.create_index(op.f("ix_audit_run_model_version_id_run_at"), "audit_run", ["model_version_id", "run_at"])
+    # The audit reads the sex of each of them, and no row.
+    op.create_index(
+        "ix_radiograph_completed",
+        "radiograph",
+        ["id"],
+        postgresql_include=["patient_sex"],
+        postgresql_where=sa.text("superseded_at IS NULL AND state = 'COMPLETED'"),
+    )
 
 
 def downgrade() -> None:
     """Go back to the revision before, which audits nothing; what earlier audits found is lost, and their pages stay."""
+    op.drop_index("ix_radiograph_completed", table_name="radiograph")
     op.drop_table("audit_run")
