@@ -216,6 +216,46 @@ def deliver(
 
 
 @app.command()
+def audit(
+    model: Annotated[
+        str | None, typer.Option(help="A model's name, or the first digits of its digest; all of them by default.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the pages; `audit` in CARPUS_HOME by default.", file_okay=False)
+    ] = None,
+    fail_only: Annotated[
+        bool, typer.Option("--fail-only", help="End with 0 where there is not enough data, too.")
+    ] = False,
+) -> None:
+    """Say whether models judge girls and boys alike, by reads that were sampled and blinded.
+
+    It ends with 0 where all pass, with 1 where one fails, with 2 where none fails and there is not enough data.
+    """
+    with in_one_line():
+        from carpus.audit import run
+
+        if status := run(model, output, Console(), is_fail_only=fail_only):
+            raise typer.Exit(status)
+
+
+@app.command()
+def import_predictions(
+    table: Annotated[
+        Path, typer.Argument(help="CSV as `python -m training evaluate --predictions` takes it.", dir_okay=False)
+    ],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what was imported from this table.")] = False,
+) -> None:
+    """Enter any models' predictions as assessed radiographs with sampled reads, so that they can be audited.
+
+    They show in `result`, marked as imported; no service has work with them.
+    """
+    with in_one_line():
+        from carpus.import_predictions import run
+
+        run(table, Console(), is_removal=remove)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, one line a check."""
     with in_one_line():

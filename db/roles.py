@@ -33,6 +33,7 @@ class Role(StrEnum):
 TABLES: Mapping[str, Mapping[Role, str]] = {
     "alembic_version": {Role.WRITER: "SELECT"},
     "assessment": {Role.WRITER: "SELECT, INSERT, UPDATE (superseded_at)"},
+    "audit_run": {Role.WRITER: "SELECT, INSERT"},
     "delivery": {Role.WRITER: "SELECT, INSERT, UPDATE"},
     "model_version": {Role.WRITER: "SELECT, INSERT"},
     "radiograph": {Role.WRITER: "SELECT, INSERT, UPDATE"},

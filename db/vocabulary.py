@@ -159,3 +159,11 @@ class AgeSource(StrEnum):
 
     BIRTH_DATE = "PatientBirthDate"
     PATIENT_AGE = "PatientAge"
+
+
+class AuditVerdict(StrEnum):
+    """What a gender audit says of a model: its whole interval lies inside the target, or outside, or neither."""
+
+    PASS = "pass"  # noqa: S105  no password
+    FAIL = "fail"
+    NOT_ENOUGH_DATA = "not enough data"

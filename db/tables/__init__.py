@@ -1,6 +1,7 @@
 """The tables. What people query are the views beside them (``views/``), what changes a row's state is ``states``."""
 
 from db.tables.assessment import Assessment, ModelVersion
+from db.tables.audit import AuditRun
 from db.tables.base import MAX_BONE_AGE_MONTHS, MAX_CHRONOLOGICAL_AGE_MONTHS, Base
 from db.tables.commitment import StorageCommitment
 from db.tables.delivery import Delivery
@@ -11,6 +12,7 @@ __all__ = [
     "MAX_BONE_AGE_MONTHS",
     "MAX_CHRONOLOGICAL_AGE_MONTHS",
     "Assessment",
+    "AuditRun",
     "Base",
     "Delivery",
     "ModelVersion",

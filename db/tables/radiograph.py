@@ -130,5 +130,12 @@ class Radiograph(Base):
         Index(None, "patient_id", "patient_id_issuer"),
         Index(None, "study_instance_uid"),
         Index(None, "accession_number"),
+        # The gender audit reads the sex of each of them, and no row.
+        Index(
+            "ix_radiograph_completed",
+            "id",
+            postgresql_include=["patient_sex"],
+            postgresql_where=text("superseded_at IS NULL AND state = 'COMPLETED'"),
+        ),
         Index("uq_radiograph_current", "sop_instance_uid", unique=True, postgresql_where=text("superseded_at IS NULL")),
     )

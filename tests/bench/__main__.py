@@ -8,13 +8,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, demo, pipeline, store
+from tests.bench import assess, audit, demo, pipeline, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "assess": assess.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
+    "audit": audit.measure,
 }
 
 
