@@ -47,8 +47,8 @@ def verdict(clock: Clock, one: Watch, after_seconds: float = watch.INTERVAL_SECO
     """Ask when it is due, and return what was found."""
     clock.now += after_seconds
     assert not one.finds_hung()
-    # It may have ended already, and then has no command line any more.
-    wait_until(lambda: not any(asked.is_running for asked in questions()), questions)
+    # Not by its command line, which it has only once it runs.
+    wait_until(lambda: one._child is None or one._child.poll() is not None, questions)
     return one.finds_hung()
 
 

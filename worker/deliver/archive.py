@@ -20,7 +20,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
@@ -32,7 +34,7 @@ from worker.deliver import report, secondary_capture
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 20  # of silence
-_REPORT_SECONDS: Final = 0.5  # for a report of commitment by the same association, which few archives send
+_REPORT_SECONDS: Final = 2.0  # for a report of commitment by the same association, which few archives send
 _SUCCESS: Final = 0x0000
 _WARNINGS: Final = range(0xB000, 0xC000)  # which say that it is stored (PS3.7 C.2)
 # Out of resources, of the storage service class (0xA7xx) and in general.
@@ -56,9 +58,9 @@ class DestinationRefusedError(PermanentError):
 class Archive:
     """A destination with which we have an association; made by `connected`."""
 
-    def __init__(self, association: Association, reported: threading.Event) -> None:
+    def __init__(self, association: Association, answer: "_Answer") -> None:
         self._association = association
-        self._reported = reported
+        self._answer = answer
 
     @property
     def offers_commitment(self) -> bool:
@@ -117,7 +119,7 @@ class Archive:
             return False
         if "Status" not in answer or int(answer.Status) != _SUCCESS:
             return False
-        self._reported.wait(_REPORT_SECONDS)
+        self._answer.is_sent.wait(_REPORT_SECONDS)
         return True
 
 
@@ -141,9 +143,9 @@ def connected(ae_title: str, destination: str, address: Address, tls: ssl.SSLCon
     DestinationAwayError
         When there is no association.
     """
-    association, reported = _associated(ae_title, destination, address, tls)
+    association, answer = _associated(ae_title, destination, address, tls)
     try:
-        yield Archive(association, reported)
+        yield Archive(association, answer)
     finally:
         if association.is_established:
             association.release()
@@ -151,8 +153,8 @@ def connected(ae_title: str, destination: str, address: Address, tls: ssl.SSLCon
 
 def _associated(
     ae_title: str, destination: str, address: Address, tls: ssl.SSLContext | None
-) -> tuple[Association, threading.Event]:
-    entity, reported = AE(ae_title), threading.Event()
+) -> tuple[Association, "_Answer"]:
+    entity, answer = AE(ae_title), _Answer()
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = _CONNECT_SECONDS
@@ -166,16 +168,21 @@ def _associated(
             address.port,
             ae_title=destination,
             tls_args=(tls, address.host) if tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _bound_waiting), (evt.EVT_N_EVENT_REPORT, _take_report, [reported])],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, _bound_waiting),
+                (evt.EVT_N_EVENT_REPORT, _take_report),
+                (evt.EVT_DIMSE_SENT, answer.note_message),
+                (evt.EVT_PDU_SENT, answer.note_pdu),
+            ],
         )
     except OSError as error:  # the host's name is unknown
         raise DestinationAwayError(f"{address.host} has no address") from error
     if association.is_established:
-        return association, reported
-    where, answer = f"{address.host}:{address.port}", association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        raise DestinationAwayError(f"{where} rejected the association: {answer.reason_str}")
-    if answer is not None:
+        return association, answer
+    where, refusal = f"{address.host}:{address.port}", association.acceptor.primitive
+    if association.is_rejected and refusal is not None:
+        raise DestinationAwayError(f"{where} rejected the association: {refusal.reason_str}")
+    if refusal is not None:
         raise DestinationAwayError(f"{where} accepts neither reports nor pictures")
     way = " by TLS with a certificate that can be verified" if tls else ""
     raise DestinationAwayError(f"nobody answers at {where}{way}")
@@ -186,15 +193,31 @@ def _bound_waiting(event: Event) -> None:
     event.assoc.dul.socket.socket.settimeout(_ANSWER_SECONDS)
 
 
-def _take_report(event: Event, reported: threading.Event) -> tuple[int, None]:
+def _take_report(event: Event) -> tuple[int, None]:
     """Answer an N-EVENT-REPORT by the association that asked."""
     try:
         status = _SUCCESS if commitment_report.take(event.event_information) else _UNINTELLIGIBLE
     except Exception:  # noqa: BLE001  the border: whatever happened, the destination gets an answer
         _log.exception("commitment_report_not_noted")
         status = _NOT_NOTED
-    reported.set()
     return status, None
+
+
+class _Answer:
+    """Whether a report that came by the association has its answer, before which it must not be released."""
+
+    def __init__(self) -> None:
+        self.is_sent = threading.Event()
+        self._is_coming = False
+
+    def note_message(self, event: Event) -> None:
+        """Note that the answer is about to be sent."""
+        self._is_coming |= isinstance(event.message, N_EVENT_REPORT_RSP)
+
+    def note_pdu(self, event: Event) -> None:
+        """Note that it is sent; it fits into one PDU."""
+        if self._is_coming and isinstance(event.pdu, P_DATA_TF):
+            self.is_sent.set()
 
 
 def _reference(made: Dataset) -> Dataset:

@@ -1,5 +1,6 @@
 """One delivery from the row to an archive on loopback: what arrives, what is charged, and what is tried again."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,13 +23,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:py
 
 
 @pytest.fixture
-def pacs(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Pacs:
+def pacs(carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pacs]:
     """An archive that results go to; it does not run yet."""
     chosen = Pacs(free_port())
     monkeypatch.setenv("CARPUS_DESTINATIONS", f"{AE_TITLE}=127.0.0.1:{chosen.port}")
     monkeypatch.setenv("CARPUS_ATTEMPTS", "2")
     forget_process_state()
-    return chosen
+    yield chosen
+    gc.collect()  # sockets that pynetdicom left, while that is still forgiven
 
 
 @pytest.fixture
