@@ -10,7 +10,7 @@ DICOM PS3.4 section J.3.3 and table J.3-2; PS3.3 C.14.1.1 (failure reason).
 from collections.abc import Collection, Mapping
 
 from pydicom.dataset import Dataset
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db import log
@@ -26,6 +26,21 @@ _MOST_OBJECTS = 1_000  # an assessment has two
 _NOW = func.clock_timestamp()
 
 _log = log.get(__name__)
+
+
+def unasked(session: Session, of: Delivery) -> list[Delivery]:
+    """Return what a destination has of an assessment and was not asked to commit to.
+
+    Parameters
+    ----------
+    session
+        An open transaction.
+    of
+        Any delivery of the assessment to the destination.
+    """
+    same = Delivery.assessment_id == of.assessment_id, Delivery.destination == of.destination
+    delivered = Delivery.state == DeliveryState.DELIVERED, Delivery.commitment_uid.is_(None)
+    return list(session.scalars(select(Delivery).where(*same, *delivered).order_by(Delivery.id)))
 
 
 def note_asked(session: Session, delivery_ids: Collection[int], commitment_uid: str | None) -> None:

@@ -30,6 +30,8 @@ from db import commitment_report, log
 from db.addresses import Address
 from db.errors import PermanentError, TransientError
 from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from db.tables import Delivery
+from db.vocabulary import ResultObject
 from worker.deliver import report, secondary_capture
 
 _CONNECT_SECONDS: Final = 10
@@ -42,7 +44,10 @@ _NOT_NOW: Final = frozenset({*range(0xA700, 0xA800), 0x0213})
 _REQUEST_COMMITMENT: Final = 1
 _UNINTELLIGIBLE: Final = 0x0115  # invalid argument value
 _NOT_NOTED: Final = 0x0110  # processing failure
-_SOP_CLASSES: Final = (report.SOP_CLASS_UID, secondary_capture.SOP_CLASS_UID)
+_SOP_CLASSES: Final = {
+    ResultObject.REPORT: report.SOP_CLASS_UID,
+    ResultObject.PICTURE: secondary_capture.SOP_CLASS_UID,
+}
 
 _log = log.get(__name__)
 
@@ -98,19 +103,19 @@ class Archive:
             words += f" ({meaning})"
         raise (DestinationAwayError if status in _NOT_NOW else DestinationRefusedError)(words)
 
-    def ask_commitment(self, commitment_uid: str, made: Sequence[Dataset]) -> bool:
+    def ask_commitment(self, commitment_uid: str, stored: Sequence[Delivery]) -> bool:
         """Ask it to commit to objects that it stored, and return whether it takes the request.
 
         Parameters
         ----------
         commitment_uid
             The transaction UID, which must be in the database before the report can come.
-        made
-            The objects.
+        stored
+            The objects' rows.
         """
         information = Dataset()
         information.TransactionUID = commitment_uid
-        information.ReferencedSOPSequence = [_reference(one) for one in made]
+        information.ReferencedSOPSequence = [_reference(row) for row in stored]
         try:
             answer, _ = self._association.send_n_action(
                 information, _REQUEST_COMMITMENT, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
@@ -159,7 +164,7 @@ def _associated(
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = _CONNECT_SECONDS
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _ANSWER_SECONDS
-    for sop_class_uid in _SOP_CLASSES:
+    for sop_class_uid in _SOP_CLASSES.values():
         entity.add_requested_context(sop_class_uid, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
     entity.add_requested_context(StorageCommitmentPushModel)
     try:
@@ -220,9 +225,10 @@ class _Answer:
             self.is_sent.set()
 
 
-def _reference(made: Dataset) -> Dataset:
+def _reference(row: Delivery) -> Dataset:
     item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = made.SOPClassUID, made.SOPInstanceUID
+    item.ReferencedSOPClassUID = _SOP_CLASSES[ResultObject(row.object)]
+    item.ReferencedSOPInstanceUID = row.sop_instance_uid
     return item
 
 

@@ -72,7 +72,7 @@ def _deliver(held: Sequence[Delivery]) -> None:
 
 def _send(archive: Archive, made: Sequence[Made]) -> None:
     """Send each object, note each answer before anything else, then ask for commitment."""
-    stored = []
+    is_any_stored = False
     for one in made:
         try:
             archive.store(one.dataset)
@@ -84,17 +84,19 @@ def _send(archive: Archive, made: Sequence[Made]) -> None:
             deliveries.delivered(session, one.row.id)
         fault.point("deliver_noted")
         logger.info("delivered", destination=one.row.destination, object=one.row.object)
-        stored.append(one)
-    if stored and archive.offers_commitment:
-        _ask_commitment(archive, stored)
+        is_any_stored = True
+    if is_any_stored and archive.offers_commitment:
+        _ask_commitment(archive, made[0].row)
 
 
-def _ask_commitment(archive: Archive, stored: Sequence[Made]) -> None:
-    ids = [one.row.id for one in stored]
+def _ask_commitment(archive: Archive, of: Delivery) -> None:
+    """Ask to commit to all that the destination has of an assessment and was not asked for, earlier attempts' too."""
     commitment_uid = generate_uid(None)  # another each time, for what was asked for before may still be reported on
     with transaction() as session:
+        unasked = commitment_report.unasked(session, of)
+        ids = [row.id for row in unasked]
         commitment_report.note_asked(session, ids, commitment_uid)  # before the report can come
-    if not archive.ask_commitment(commitment_uid, [one.dataset for one in stored]):
+    if not archive.ask_commitment(commitment_uid, unasked):
         with transaction() as session:
             commitment_report.note_asked(session, ids, None)
 

@@ -9,6 +9,7 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 from sqlalchemy import func, text, update
 
 from carpus.ports import free_port
+from db import deliveries
 from db.session import transaction
 from db.tables import Assessment
 from tests.conftest import CarpusEnvironment, forget_process_state
@@ -60,6 +61,20 @@ def test_an_archive_that_offers_no_commitment_is_not_asked(pacs: Pacs, store: Pa
         deliver(named)
     assert states() == [("report", "DELIVERED", None), ("picture", "DELIVERED", None)]
     assert {row.commitment_uid for row in rows()} == {None}
+
+
+def test_what_an_attempt_that_died_had_stored_is_asked_for_too(pacs: Pacs, store: Path) -> None:
+    (named,) = planned(add_result(store))
+    with transaction() as session:  # as whoever was killed between the two objects left it
+        deliveries.delivered(session, rows()[0].id)
+    with running(pacs):
+        deliver(named)
+    (asked,) = pacs.asked
+    assert [item.ReferencedSOPInstanceUID for item in asked.ReferencedSOPSequence] == [
+        row.sop_instance_uid for row in rows()
+    ]
+    assert len(pacs.received) == 1
+    assert all(row.committed_at is not None for row in rows())
 
 
 def test_what_an_archive_does_not_keep_is_sent_again_under_the_same_uids(pacs: Pacs, store: Path) -> None:
