@@ -26,10 +26,7 @@ class Line(NamedTuple):
 class Result:
     """A row of the view ``result``, as far as it is told."""
 
-    assessment_id: int
     radiograph_id: int
-    sop_instance_uid: str
-    revision: int
     patient_sex: str
     chronological_age_months: float | None
     chronological_age_source: str | None

@@ -8,10 +8,7 @@ from worker.deliver.result import Result
 from worker.preprocess import Preprocessing
 
 RESULT = Result(
-    assessment_id=1,
     radiograph_id=1,
-    sop_instance_uid="1.2.3",
-    revision=1,
     patient_sex="F",
     chronological_age_months=108.0,
     chronological_age_source="PatientBirthDate",
