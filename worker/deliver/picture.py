@@ -93,13 +93,14 @@ def _radiograph(canvas: Canvas, result: Result, radiograph: NDArray[np.uint16], 
 
 
 def _colour_bar(canvas: Canvas, result: Result) -> None:
-    """Draw which colour stands for how much, in the unit that the heat map has."""
+    """Draw which colour stands for how much, in the heat map's unit; without it where numbers are withheld."""
     left, height = _MARGIN + _IMAGE_COLUMNS + 18, 420
     top = (ROWS - height) // 2
     ramp = np.linspace(255, 0, height).round().astype(np.uint8)[:, np.newaxis].repeat(_BAR_COLUMNS, axis=1)
     canvas.put(np.asarray(cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, :, ::-1], np.uint8), left, top)
     unit = " mo" if result.bone_age_if_female_months is not None else ""
-    canvas.write(f"{result.heat_map_peak_months:.1f}{unit}", left - 8, top - 30, _SMALL, 90)
+    peak = "most" if result.needs_review else f"{result.heat_map_peak_months:.1f}{unit}"
+    canvas.write(peak, left - 8, top - 30, _SMALL, 90)
     canvas.write("0", left - 8, top + height + 2, _SMALL, 90)
 
 

@@ -55,7 +55,7 @@ def test_what_needs_review_shows_no_estimate(written: list[tuple[str, int, int]]
     words = words_of(written)
     assert "Needs review" in words
     assert "the hand is cut off" in words
-    assert not any(number in words for number in ("120", "133", "10 years", "adolescent"))
+    assert not any(number in words for number in ("120", "133", "10 years", "adolescent", "3.0 mo"))
     assert (drawn == picture._AMBER).all(axis=2).any()  # the frame
 
 
