@@ -32,10 +32,11 @@ class Role(StrEnum):
 # no right to see what they point to.
 TABLES: Mapping[str, Mapping[Role, str]] = {
     "alembic_version": {Role.WRITER: "SELECT"},
-    "assessment": {Role.WRITER: "SELECT, INSERT, UPDATE (superseded_at)"},
+    "assessment": {Role.WRITER: "SELECT, INSERT, UPDATE (superseded_at, is_shadow)"},
     "audit_run": {Role.WRITER: "SELECT, INSERT"},
     "delivery": {Role.WRITER: "SELECT, INSERT, UPDATE"},
-    "model_version": {Role.WRITER: "SELECT, INSERT"},
+    "model_decision": {Role.WRITER: "SELECT, INSERT"},
+    "model_version": {Role.WRITER: "SELECT, INSERT, UPDATE (status, recipe, parent_id)"},
     "radiograph": {Role.WRITER: "SELECT, INSERT, UPDATE"},
     # Not by who enters reads: what is sampled must not be chosen by who is asked.
     "reading_list": {Role.WRITER: "SELECT, INSERT"},
@@ -44,6 +45,7 @@ TABLES: Mapping[str, Mapping[Role, str]] = {
         Role.WRITER: "SELECT",
         Role.READS: ("INSERT (radiograph_id, reader, method, bone_age_months, read_at, reading_list_id, is_blinded)"),
     },
+    "site_calibration": {Role.WRITER: "SELECT, INSERT, UPDATE (retired_at)"},
     "storage_commitment": {Role.WRITER: "SELECT, INSERT, UPDATE"},
 }
 """What each role may do with each table; all of them may read the views."""

@@ -167,3 +167,26 @@ class AuditVerdict(StrEnum):
     PASS = "pass"  # noqa: S105  no password
     FAIL = "fail"
     NOT_ENOUGH_DATA = "not enough data"
+
+
+class ModelStatus(StrEnum):
+    """Where a registered model version is on its way; one is active at any time, one at most a shadow."""
+
+    CANDIDATE = "candidate"
+    SHADOW = "shadow"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class Decision(StrEnum):
+    """What was decided about the model versions, by an operator or by a refresh."""
+
+    FIRST = "first"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+    SHADOWED = "shadowed"
+    RETIRED = "retired"
+    REFRESHED = "refreshed"
+    REFUSED = "refused"
+    NOT_ENOUGH_DATA = "not enough data"
+    NEW_SPLIT = "new split"

@@ -1,7 +1,6 @@
-"""The tables of what a model says of a radiograph."""
+"""The table of what a model version says of a radiograph."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -22,7 +21,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.tables.base import (
     MAX_BONE_AGE_MONTHS,
     MAX_CHRONOLOGICAL_AGE_MONTHS,
-    SHA256,
     SPAN,
     Base,
     age_span,
@@ -36,21 +34,6 @@ _NOTES = ", ".join(f"'{note}'" for note in Note)
 _NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
 _STAGE_PROBABILITIES = tuple(f"stage_probability_{stage}" for stage in Stage)
 _MATURITY_PROBABILITIES = ("probability_delayed", "probability_normal", "probability_advanced")
-
-
-class ModelVersion(Base):
-    """One model bundle, known by the digest of its card."""
-
-    __tablename__ = "model_version"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    name: Mapped[str]
-    version: Mapped[str]
-    sha256: Mapped[str] = mapped_column(unique=True)
-    card: Mapped[dict[str, Any]]
-    registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-    __table_args__ = (CheckConstraint(f"sha256 ~ {SHA256}", name="sha256"),)
 
 
 class Assessment(Base):
@@ -130,6 +113,12 @@ class Assessment(Base):
     )
     assessed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     superseded_at: Mapped[datetime | None]
+    is_shadow: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="made beside the active version's, to be compared; never the result"
+    )
+    site_calibration_id: Mapped[int | None] = mapped_column(
+        ForeignKey("site_calibration.id"), comment="by which the network's bone ages were corrected, if they were"
+    )
 
     __table_args__ = (
         UniqueConstraint("radiograph_id", "model_version_id"),
@@ -183,21 +172,26 @@ class Assessment(Base):
         CheckConstraint(f"abs({' + '.join(_MATURITY_PROBABILITIES)} - 1) <= 0.001", name="maturity_sums_to_1"),
         Index(None, "model_version_id"),
         Index(None, "assessed_at"),
-        Index("uq_assessment_current", "radiograph_id", unique=True, postgresql_where=text("superseded_at IS NULL")),
+        Index(
+            "uq_assessment_current",
+            "radiograph_id",
+            unique=True,
+            postgresql_where=text("superseded_at IS NULL AND NOT is_shadow"),
+        ),
         CheckConstraint("novelty >= 0", name="novelty"),
         CheckConstraint(f"review_reasons <@ ARRAY[{_REVIEW_REASONS}]", name="review_reasons"),
         CheckConstraint(f"notes <@ ARRAY[{_NOTES}]", name="notes"),
         Index(
             "ix_assessment_to_review",
             "radiograph_id",
-            postgresql_where=text("review_reasons <> '{}' AND superseded_at IS NULL"),
+            postgresql_where=text("review_reasons <> '{}' AND superseded_at IS NULL AND NOT is_shadow"),
         ),
         Index(
             "ix_assessment_without_headline",
             "radiograph_id",
             postgresql_where=text(
                 "bone_age_months IS NULL AND (bone_age_if_female_months IS NOT NULL OR stage IS NULL)"
-                " AND superseded_at IS NULL"
+                " AND superseded_at IS NULL AND NOT is_shadow"
             ),
         ),
     )

@@ -16,7 +16,7 @@ WITH arrived AS (
         a.review_reasons <> '{}' AS needs_review,
         extract(EPOCH FROM r.ended_at - r.received_at)::double precision * 1000 AS latency_ms
     FROM radiograph AS r
-    LEFT JOIN assessment AS a ON r.id = a.radiograph_id AND a.superseded_at IS NULL
+    LEFT JOIN assessment AS a ON r.id = a.radiograph_id AND a.superseded_at IS NULL AND NOT a.is_shadow
     WHERE r.superseded_at IS NULL AND r.state <> 'NOT_APPLICABLE' AND a.engine IS DISTINCT FROM 'imported'
 )
 

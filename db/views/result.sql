@@ -20,6 +20,7 @@ SELECT
     a.bone_age_months,
     floor(round(a.bone_age_months) / 12) || ' years ' || mod(round(a.bone_age_months)::integer, 12)
     || ' months' AS bone_age_in_words,
+    a.site_calibration_id IS NOT NULL AS is_site_calibrated,
     a.bone_age_low_months,
     a.bone_age_high_months,
     a.interval_calibrated_on,
@@ -80,4 +81,4 @@ LEFT JOIN LATERAL (
     FROM reference_read AS standing
     WHERE standing.radiograph_id = r.id AND standing.superseded_at IS NULL
 ) AS reference ON TRUE
-WHERE a.superseded_at IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'
+WHERE a.superseded_at IS NULL AND NOT a.is_shadow AND r.superseded_at IS NULL AND r.state = 'COMPLETED'

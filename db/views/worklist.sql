@@ -53,6 +53,7 @@ FROM assessment AS a
 INNER JOIN radiograph AS r ON a.radiograph_id = r.id
 WHERE
     a.superseded_at IS NULL
+    AND NOT a.is_shadow
     AND (
         a.review_reasons <> '{}'
         OR (a.bone_age_months IS NULL AND (a.bone_age_if_female_months IS NOT NULL OR a.stage IS NULL))
