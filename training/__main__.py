@@ -1,4 +1,4 @@
-"""``python -m training``: fit a recipe, evaluate, calibrate and compare bundles, draw a hand."""
+"""``python -m training``: fit a recipe, evaluate, calibrate and compare bundles, choose which one assesses."""
 
 import typer
 from rich.console import Console
@@ -10,6 +10,7 @@ from training.commands.evaluate import evaluate
 from training.commands.fit import fit
 from training.commands.novelty import novelty
 from training.commands.phantom import phantom
+from training.commands.registry import promote, register, retire, rollback, shadow, show
 from training.commands.silhouettes import silhouettes
 from training.commands.survey import survey
 
@@ -19,7 +20,10 @@ app = typer.Typer(
 errors = Console(stderr=True)
 
 for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom, silhouettes):
-    app.command()(command)
+    app.command(rich_help_panel="Make and judge bundles")(command)
+for choice in (register, promote, rollback, shadow, retire):
+    app.command(rich_help_panel="Choose what assesses")(choice)
+app.command("list", rich_help_panel="Choose what assesses")(show)
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
 """The model that assesses: its bundle, its engine, and its row in ``model_version``."""
 
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from db import model_versions
+from db.errors import BundleError
+from db.model_versions import Facts
 from db.tables import ModelVersion
-from worker.bundle import Bundle
+from worker.bundle import RECIPE, Bundle
 from worker.calibration import Calibration
 from worker.engines import Engine
 from worker.novelty import NoveltyCheck, UsualEmbeddings
@@ -58,8 +61,24 @@ def novelty_check(bundle: Bundle, views: int) -> NoveltyCheck | None:
     return NoveltyCheck(UsualEmbeddings.load(bundle.folder), facts.threshold)
 
 
+def facts_of(bundle: Bundle) -> Facts:
+    """Return what the registry keeps of a bundle.
+
+    Raises
+    ------
+    BundleError
+        When its recipe is no JSON.
+    """
+    path, card = bundle.folder / RECIPE, bundle.card
+    try:
+        recipe = json.loads(path.read_bytes()) if path.exists() else None
+    except ValueError as error:
+        raise BundleError(f"{path}: expected the recipe that the bundle was made by, as JSON: {error}") from error
+    return Facts(card.name, card.version, bundle.digest, card.model_dump(mode="json"), recipe)
+
+
 def model_version_id(session: Session, bundle: Bundle) -> int:
-    """Return the row of a bundle, made if it is new; the same bundle has one row whoever comes first.
+    """Return the row of a bundle, made if it is new.
 
     Parameters
     ----------
@@ -68,13 +87,5 @@ def model_version_id(session: Session, bundle: Bundle) -> int:
     bundle
         The bundle.
     """
-    found = select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest)
-    if (known := session.scalar(found)) is not None:
-        return known
-    card = bundle.card
-    session.execute(
-        insert(ModelVersion)
-        .values(name=card.name, version=card.version, sha256=bundle.digest, card=card.model_dump(mode="json"))
-        .on_conflict_do_nothing(index_elements=["sha256"])
-    )
-    return session.scalars(found).one()
+    found = session.scalar(select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest))
+    return model_versions.add(session, facts_of(bundle)).id if found is None else found

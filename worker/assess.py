@@ -6,8 +6,13 @@ and ``worker.deliver``.
 
 from time import perf_counter
 
-from db import deliveries, fault, settings
+import numpy as np
+import numpy.typing as npt
+
+from db import deliveries, fault, log, settings
+from db.errors import CarpusError
 from db.states import Claim
+from db.tables import Radiograph
 from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
@@ -16,39 +21,63 @@ from worker.estimate import estimate, interval_of
 from worker.explain import explain
 from worker.look import look
 from worker.maturity import ChronologicalAge, deviation
-from worker.record import Finding, Timings, record
+from worker.record import Finding, Timings, record, record_beside
 from worker.review import review_reasons
+from worker.serving import Serving
 from worker.settings import worker
 from worker.side import Declared, judge
 from worker.stage import probabilities_of, stage_of
 from worker.store_outage import told_apart
 
+_log = log.get(__name__)
 
-def assess(claim: Claim, active: Active) -> None:
-    """Estimate bone age, stage and heat map of one radiograph and store them.
+
+def assess(claim: Claim, serving: Serving) -> None:
+    """Estimate bone age, stage and heat map of one radiograph and store them; then let a shadow do so beside.
 
     Parameters
     ----------
     claim
         The radiograph, claimed for this step.
-    active
-        The model that assesses, with its engine.
+    serving
+        The model versions, with their engines.
     """
-    row, started = claim.radiograph, perf_counter()
+    started = perf_counter()
     store = settings.shared().store
     with told_apart(store):
-        pixels = standard.load(store / str(row.standard_path), str(row.standard_sha256))
+        pixels = standard.load(store / str(claim.radiograph.standard_path), str(claim.radiograph.standard_sha256))
     load_ms = (perf_counter() - started) * 1000
+    found = find(claim.radiograph, pixels, serving.active, load_ms)
+    fault.point("assess_predicted")
+    for delivery_id in record(claim, serving.active, found, worker().destinations or ()):
+        offer(deliveries.QUEUE, delivery_id)
+    if serving.shadow is not None:
+        _assess_beside(claim, pixels, serving.shadow)
+
+
+def find(row: Radiograph, pixels: npt.NDArray[np.uint16], active: Active, load_ms: float = 0) -> Finding:
+    """Return what a model version says of a radiograph.
+
+    Parameters
+    ----------
+    row
+        The radiograph.
+    pixels
+        The standard one, (rows, columns) uint16, bone bright. Not changed.
+    active
+        The version.
+    load_ms
+        What loading the pixels took.
+    """
     sex = Sex(row.patient_sex)
     age = ChronologicalAge.of(
         row.chronological_age_months, row.chronological_age_source, row.chronological_age_span_months
     )
     declared = Declared.of(row)
     seen = look(pixels, active, sex, declared)
-    fault.point("assess_predicted")
     estimated = estimate(seen.predictions)
     verdict = judge(seen.pose, declared)
-    finding = Finding(
+    return Finding(
         estimated,
         stage_of(estimated),
         explain(seen.predictions.heat_map.mean(axis=0)),
@@ -61,5 +90,11 @@ def assess(claim: Claim, active: Active) -> None:
         seen.notes + verdict.notes,
         seen.pose.side,
     )
-    for delivery_id in record(claim, active, finding, worker().destinations or ()):
-        offer(deliveries.QUEUE, delivery_id)
+
+
+def _assess_beside(claim: Claim, pixels: npt.NDArray[np.uint16], shadow: Active) -> None:
+    """Store what a shadow version says; the radiograph has its result, and a shadow's trouble is nobody's."""
+    try:
+        record_beside(claim, shadow, find(claim.radiograph, pixels, shadow))
+    except CarpusError as error:
+        _log.warning("shadow_failed", reason=str(error))

@@ -17,6 +17,7 @@ from worker.card import Card
 CARD = "card.json"
 NETWORK = "network.keras"
 SAVED_MODEL = "saved_model"
+RECIPE = "recipe.json"  # that it was made by, where it says
 
 
 @dataclass(frozen=True)

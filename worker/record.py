@@ -24,6 +24,8 @@ from worker.estimate import Estimate, StageProbabilities
 from worker.explain import HeatMap
 from worker.maturity import Deviation
 
+_NATURAL_KEY = ("radiograph_id", "model_version_id")
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -90,18 +92,12 @@ def record(claim: Claim, active: Active, finding: Finding, destinations: Iterabl
         assessment_id = session.scalars(
             insert(Assessment)
             .values(
-                radiograph_id=claim.radiograph.id,
-                model_version_id=model,
-                engine=active.engine_name,
-                views=active.views,
                 superseded_at=superseded_at,
-                **_found(finding),
-                **_facts(claim.radiograph, active.bundle.card.takes_sex),
-                queue_ms=claim.waited_ms,
+                **_columns(claim, active, finding, model),
                 record_ms=(perf_counter() - started) * 1000,
             )
             .on_conflict_do_update(
-                index_elements=["radiograph_id", "model_version_id"], set_={"superseded_at": superseded_at}
+                index_elements=_NATURAL_KEY, set_={"superseded_at": superseded_at, "is_shadow": False}
             )
             .returning(Assessment.id)
         ).one()
@@ -113,6 +109,34 @@ def record(claim: Claim, active: Active, finding: Finding, destinations: Iterabl
     return planned
 
 
+def record_beside(claim: Claim, shadow: Active, finding: Finding) -> None:
+    """Store what a shadow version said of a radiograph; one that it has assessed already stays as it is.
+
+    Parameters
+    ----------
+    claim
+        The radiograph, whose own assessment is recorded.
+    shadow
+        The version.
+    finding
+        What it found.
+
+    Raises
+    ------
+    TransientError
+        When the database is away; nothing was written.
+    """
+    with transaction() as session:
+        started = perf_counter()
+        columns = _columns(claim, shadow, finding, model_version_id(session, shadow.bundle))
+        record_ms = (perf_counter() - started) * 1000
+        session.execute(
+            insert(Assessment)
+            .values(**columns, is_shadow=True, record_ms=record_ms)
+            .on_conflict_do_nothing(index_elements=_NATURAL_KEY)
+        )
+
+
 def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
     session.execute(
         update(Assessment)
@@ -120,9 +144,22 @@ def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
             Assessment.radiograph_id == radiograph_id,
             Assessment.model_version_id != model,
             Assessment.superseded_at.is_(None),
+            Assessment.is_shadow.is_(False),
         )
         .values(superseded_at=func.clock_timestamp())
     )
+
+
+def _columns(claim: Claim, active: Active, finding: Finding, model: int) -> dict[str, Any]:
+    return {
+        "radiograph_id": claim.radiograph.id,
+        "model_version_id": model,
+        "engine": active.engine_name,
+        "views": active.views,
+        "queue_ms": claim.waited_ms,
+        **_found(finding),
+        **_facts(claim.radiograph, active.bundle.card.takes_sex),
+    }
 
 
 def _found(finding: Finding) -> dict[str, Any]:

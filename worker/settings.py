@@ -24,7 +24,13 @@ _RECONNECTION_SECONDS = 40.0
 class WorkerSettings(EntitySettings):
     """What the workers need beside the shared settings."""
 
-    bundle: Path = Field(default_factory=starter_folder, description="folder of the model bundle that assesses")
+    bundle: Path = Field(
+        default_factory=starter_folder, description="folder of the model bundle that assesses until one is promoted"
+    )
+    models: str | None = Field(
+        None, description="folder or URL (fsspec) by which machines share registered models; the store alone"
+    )
+    model_seconds: Seconds = Field(5, description="how often a worker asks which model version is active")
     read_seconds: Seconds = Field(60, description="longest time to read one object; then its process is ended")
     read_memory_bytes: int = Field(
         4 * 2**30, ge=2**30, description="address space of one reading process; beyond it the object fails"
@@ -51,6 +57,13 @@ class WorkerSettings(EntitySettings):
     delivery_days: float = Field(
         7, gt=0, description="a destination that is away is called again so long; then deliveries to it are `FAILED`"
     )
+
+    @field_validator("models")
+    @classmethod
+    def _same_everywhere(cls, models: str | None) -> str | None:
+        if models is not None and "://" not in models and not Path(models).is_absolute():
+            raise ValueError("expected the absolute path of a folder, or a URL such as s3://bucket/models")
+        return models
 
     @field_validator("views")
     @classmethod

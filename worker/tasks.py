@@ -33,13 +33,13 @@ def read(radiograph_id: int) -> None:
 def assess(radiograph_id: int) -> None:
     """Estimate bone age from the standard radiograph and store the result."""
     from worker.assess import assess as assess_radiograph
-    from worker.engines.chosen import active
+    from worker.serving import serving
 
     perform(
         steps.ASSESS,
         radiograph_id,
         settings.worker().lease_seconds(steps.ASSESS),
-        lambda claim: assess_radiograph(claim, active()),
+        lambda claim: assess_radiograph(claim, serving()),
     )
 
 
@@ -68,9 +68,9 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
         read.soft_time_limit = settings.worker().read_seconds
         read.time_limit = read.soft_time_limit + settings.LEASE_MARGIN_SECONDS / 3
         if steps.ASSESS.queue in consumed:
-            from worker.engines.chosen import active
+            from worker.serving import begin
 
-            active()
+            begin()
     except CarpusError as error:
         raise SystemExit(f"carpus: {error}") from error
 

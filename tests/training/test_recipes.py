@@ -23,6 +23,7 @@ from worker.active import Active
 from worker.assess import assess
 from worker.bundle import Bundle
 from worker.engines import tensorflow
+from worker.serving import Serving
 from worker.views import with_views
 
 pytestmark = [
@@ -45,7 +46,8 @@ def served(made: Bundle, store: Path) -> Assessment:
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": "F"}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
-    assess(claim, Active(made, with_views(tensorflow.load(made), made.card.views), "tensorflow", made.card.views))
+    active = Active(made, with_views(tensorflow.load(made), made.card.views), "tensorflow", made.card.views)
+    assess(claim, Serving(active))
     with transaction() as session:
         return session.scalars(select(Assessment)).one()
 

@@ -9,9 +9,8 @@ from db import states
 from db.session import transaction
 from db.states import Claim
 from db.tables import Radiograph
-from worker import assess, standardise
+from worker import assess, serving, standardise
 from worker.app import app
-from worker.engines import chosen
 
 __all__ = ["app"]
 
@@ -39,4 +38,4 @@ def _misbehave(claim: Claim, *_: Any) -> None:
 
 standardise.standardise = _misbehave
 assess.assess = _misbehave
-chosen.active = lambda: None  # type: ignore[assignment,return-value]  # no network is needed
+serving.serving = serving.begin = lambda: None  # type: ignore[assignment]  # no network is needed

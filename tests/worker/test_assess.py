@@ -22,6 +22,7 @@ from worker.assess import assess
 from worker.bundle import Bundle
 from worker.card import Card
 from worker.engines import Float32, Predictions
+from worker.serving import Serving
 
 CALIBRATED = card().model_copy(update={"calibration": calibration()})
 EMPTY = np.full((80, 60), 30_000, np.uint16)
@@ -67,7 +68,7 @@ def _assessed(
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex, **facts}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
-    assess(claim, Active(Bundle(store, made, "a" * 64), engine, "test", views))
+    assess(claim, Serving(Active(Bundle(store, made, "a" * 64), engine, "test", views)))
     with transaction() as session:
         return session.scalars(select(Assessment)).one()
 

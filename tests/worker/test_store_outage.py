@@ -19,8 +19,8 @@ from tests.conftest import CarpusEnvironment, forget_process_state
 from tests.objects import as_file, hand_radiograph
 from tests.rows import DIGEST, add_radiograph
 from worker import radiograph, store_outage, stored_object
-from worker.active import Active
 from worker.assess import assess
+from worker.serving import Serving
 from worker.standardise import standardise
 from worker.steps import perform
 from worker.store_outage import told_apart
@@ -49,7 +49,7 @@ def _assess() -> Radiograph:
     standard = {"standard_path": "standard/00/1.2.3.1.npy", "standard_sha256": DIGEST}
     with transaction() as session:
         radiograph_id = add_radiograph(session, object_path=OBJECT, state=State.READ, **standard)
-    perform(ASSESS, radiograph_id, 60, lambda claim: assess(claim, cast("Active", SimpleNamespace())))
+    perform(ASSESS, radiograph_id, 60, lambda claim: assess(claim, cast("Serving", SimpleNamespace())))
     return _row(radiograph_id)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from db.errors import SettingsError
-from worker import settings
-from worker.engines import Predictions, chosen, tensorflow
+from worker import bundle, settings
+from worker.bundle import starter_folder
+from worker.engines import Predictions, tensorflow
+from worker.serving import load
 from worker.views import with_views
 
 NAN = np.float32("nan")
@@ -62,7 +64,7 @@ def test_the_setting_replaces_the_number_of_the_card(
     if told is not None:
         monkeypatch.setenv("CARPUS_VIEWS", told)
     settings.worker.cache_clear()
-    active = chosen.active.__wrapped__()
+    active = load(bundle.load(starter_folder()))
     settings.worker.cache_clear()
     assert (active.views, active.engine is engine) == (views, views == 1)
     assert (active.calibration is None) == (views == 10)

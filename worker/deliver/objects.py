@@ -11,11 +11,10 @@ from pydicom.dataset import Dataset
 from sqlalchemy import text
 
 from db import settings
-from db.errors import BundleError, TransientError
+from db.errors import TransientError
 from db.session import transaction
 from db.tables import Delivery, Radiograph
 from db.vocabulary import ResultObject, ReviewReason
-from worker import bundle
 from worker import radiograph as standard
 from worker.deliver import picture, report, secondary_capture
 from worker.deliver.maker import Reference, Uids
@@ -23,8 +22,9 @@ from worker.deliver.report import Beside
 from worker.deliver.result import Result
 from worker.deliver.source import source_header
 from worker.deliver.uids import object_uid
+from worker.model_store import model_store
 from worker.preprocess import Preprocessing
-from worker.settings import limits, worker
+from worker.settings import limits
 from worker.store_outage import told_apart
 
 _RESULT = text("SELECT * FROM result WHERE assessment_id = :assessment_id")
@@ -107,12 +107,7 @@ def _bundle_folder(result: Result) -> Path:
     """Return the folder of the model that assessed, which only one that crops the hand by a network is asked for."""
     if Preprocessing.model_validate(result.model_preprocessing).crop_model is None:
         return Path()
-    chosen = bundle.load(worker().bundle)
-    if chosen.digest != result.model_sha256:
-        raise BundleError(
-            "the model that assessed it, without which its heat map cannot be drawn, is not CARPUS_BUNDLE"
-        )
-    return chosen.folder
+    return model_store().fetch(result.model_sha256).folder
 
 
 def _laterality(facts: _Facts) -> str | None:

@@ -116,7 +116,7 @@ def prepare_tensorflow(cpu_threads: int | None = None) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is logged as an error; real ones are raised
     import tensorflow as tf
 
-    if cpu_threads is not None:
+    if cpu_threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != cpu_threads:
         tf.config.threading.set_intra_op_parallelism_threads(cpu_threads)
     for device in tf.config.list_physical_devices("GPU"):
         # Without growth TensorFlow takes the whole device. It can be set only before the first operation, and a second
