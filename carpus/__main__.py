@@ -255,6 +255,18 @@ def import_predictions(
         run(table, Console(), is_removal=remove)
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    options_metavar="COMMAND [ARGS]...",
+)
+def training(context: typer.Context) -> None:
+    """Make, compare and choose models: `python -m training` with this stack's database and store."""
+    with in_one_line():
+        from carpus.training import run
+
+        raise typer.Exit(run(context.args))
+
+
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, one line a check."""

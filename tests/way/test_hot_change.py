@@ -1,0 +1,89 @@
+"""Another model version is taken up by a running worker: nothing is lost, nothing is done twice, each names its own."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from carpus.stack import Stack
+from db.model_versions import ModelVersionError
+from db.vocabulary import Sex
+from tests.conftest import forget_process_state
+from tests.encodings import eight_bit
+from tests.narrow_bundle import KERAS_ON_NUMPY_2, export_narrow
+from tests.way.running import SUCCESS, Way
+from training import registry
+from training.phantom import draw
+
+TAKEN_UP_SECONDS = 30.0
+IN_FLIGHT = 30
+
+pytestmark = KERAS_ON_NUMPY_2
+
+
+@pytest.fixture
+def chosen(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A registered version, by its digest; later tests find the starter active, and no shadow."""
+    for name, value in _settings(way.stack).items():
+        monkeypatch.setenv(name, value)
+    forget_process_state()
+    digest = registry.register(export_narrow(tmp_path / "narrow").folder).sha256
+    yield digest
+    with suppress(ModelVersionError):  # it is active
+        registry.promote("starter 0.1.1", "the test is over")
+    registry.retire(digest)
+    way.wait_until(lambda: _version_of_next(way) == "starter", "the starter is back")
+    forget_process_state()
+
+
+def _settings(stack: Stack) -> dict[str, str]:
+    environment = stack.environment()
+    return {name: environment[name] for name in ("CARPUS_DATABASE_URL", "CARPUS_BROKER_URL", "CARPUS_STORE")}
+
+
+def _hands(count: int, first_seed: int) -> list[Dataset]:
+    return [eight_bit(draw(94, Sex.FEMALE, first_seed + one, rows=200).image) for one in range(count)]
+
+
+def _version_of_next(way: Way) -> str:
+    sent = _hands(1, first_seed=900)
+    way.send(sent)
+    way.wait_for_ends(sent)
+    return str(way.results(sent)[0]["model_name"])
+
+
+def test_a_version_promoted_while_radiographs_are_in_flight(way: Way, chosen: str) -> None:
+    hands = _hands(IN_FLIGHT, first_seed=1000)
+    assert way.send(hands) == [SUCCESS] * IN_FLIGHT
+    way.wait_until(lambda: len(way.results(hands)) >= 1, "the first is assessed")
+    registry.promote(chosen, "a test")
+    promoted_at = time.monotonic()
+    rows = way.wait_for_ends(hands)
+    assert {row["state"] for row in rows} == {"COMPLETED"}
+    results = way.results(hands)
+    assert len(results) == IN_FLIGHT
+    by_version = Counter(result["model_name"] for result in results)
+    assert set(by_version) <= {"starter", "narrow"}
+    assert by_version["starter"] >= 1
+    ids = [row["id"] for row in rows]
+    assert len(way.sql("SELECT 1 FROM assessment WHERE radiograph_id = ANY(%s)", ids)) == IN_FLIGHT
+    way.wait_until(lambda: _version_of_next(way) == "narrow", "the workers use the promoted version")
+    assert time.monotonic() - promoted_at < TAKEN_UP_SECONDS
+
+
+def test_a_shadow_assesses_what_comes_and_is_not_shown(way: Way, chosen: str) -> None:
+    registry.let_shadow(chosen)
+    seen: list[Dataset] = []
+
+    def has_shadow() -> bool:
+        seen[:] = _hands(1, first_seed=2000)
+        way.send(seen)
+        way.wait_for_ends(seen)
+        return bool(way.sql("SELECT 1 FROM model_comparison WHERE shadow_model_name = 'narrow'"))
+
+    way.wait_until(has_shadow, "the shadow assesses")
+    assert [result["model_name"] for result in way.results(seen)] == ["starter"]
