@@ -121,18 +121,18 @@ class Errors:
         error = self._predictions.predicted_months - reference
         size = np.abs(error)
         nothing = np.where(np.isnan(error), math.nan, 0)  # a fraction of errors that are not known is not known either
-        squared, mean_squared = self._mean(error**2), self._mean(reference**2) - self._mean(reference) ** 2
+        squared, mean_squared = self.means(error**2), self.means(reference**2) - self.means(reference) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
             r2 = 1 - squared / np.where(mean_squared > 0, mean_squared, np.nan)
         return {
-            "mae": self._mean(size),
+            "mae": self.means(size),
             "rmse": np.sqrt(squared),
             "r2": r2,
-            "mean_error": self._mean(error),
-            "within_12": self._mean(nothing + (size <= _YEAR_MONTHS)),
-            "under_5": self._mean(nothing + (size < _SMALL_ERROR_MONTHS)),
-            "from_5_to_15": self._mean(nothing + ((size >= _SMALL_ERROR_MONTHS) & (size <= _LARGE_ERROR_MONTHS))),
-            "over_15": self._mean(nothing + (size > _LARGE_ERROR_MONTHS)),
+            "mean_error": self.means(error),
+            "within_12": self.means(nothing + (size <= _YEAR_MONTHS)),
+            "under_5": self.means(nothing + (size < _SMALL_ERROR_MONTHS)),
+            "from_5_to_15": self.means(nothing + ((size >= _SMALL_ERROR_MONTHS) & (size <= _LARGE_ERROR_MONTHS))),
+            "over_15": self.means(nothing + (size > _LARGE_ERROR_MONTHS)),
         }
 
     @cached_property
@@ -162,7 +162,8 @@ class Errors:
         cells = np.eye(len(STAGES) ** 2)[reference * len(STAGES) + predicted] * is_known[:, np.newaxis]
         return np.asarray(self._taken @ cells).reshape(-1, len(STAGES), len(STAGES))
 
-    def _mean(self, values: npt.NDArray[np.generic]) -> Float64:
+    def means(self, values: npt.NDArray[np.generic]) -> Float64:
+        """Return the mean of what each radiograph has (n,), as it is, then in the resampled radiographs."""
         if not self.radiographs:
             return np.full(len(self._taken), math.nan)
         return np.asarray(self._taken @ values.astype(np.float64) / self._taken.sum(axis=1))

@@ -134,8 +134,8 @@ def conformal_half_width(residuals: Float64) -> float:
     return math.ceil(round(size * 100, 6)) / 100
 
 
-def merged(counts: Sequence[int], edges: Sequence[float]) -> list[float]:
-    """Merge neighbouring bands until each has 200 cases or only one is left.
+def merged(counts: Sequence[int], edges: Sequence[float], min_cases: int) -> list[float]:
+    """Merge neighbouring bands until each has enough cases or only one is left.
 
     Parameters
     ----------
@@ -143,6 +143,8 @@ def merged(counts: Sequence[int], edges: Sequence[float]) -> list[float]:
         Cases in each band.
     edges
         Of the bands, one more.
+    min_cases
+        How many are enough.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def merged(counts: Sequence[int], edges: Sequence[float]) -> list[float]:
         The edges that are left.
     """
     left, kept = list(counts), list(edges)
-    while len(left) > 1 and min(left) < MIN_CASES:
+    while len(left) > 1 and min(left) < min_cases:
         fewest = left.index(min(left))
         neighbours = [one for one in (fewest - 1, fewest + 1) if 0 <= one < len(left)]
         first = min(fewest, min(neighbours, key=left.__getitem__))
@@ -207,7 +209,7 @@ def _groups_of(sex: KnownSex, predictions: Predictions) -> list[ResidualGroup]:
     residuals = predictions.reference_months - predicted
     counts = np.histogram(predicted, _EDGES_MONTHS)[0].tolist()
     groups = []
-    for low, high in pairwise(merged(counts, _EDGES_MONTHS)):
+    for low, high in pairwise(merged(counts, _EDGES_MONTHS, MIN_CASES)):
         is_inside = (predicted >= low) & ((predicted < high) | (high == MAX_BONE_AGE_MONTHS))
         quantiles = np.quantile(residuals[is_inside], _QUANTILE_LEVELS).round(2)
         group = ResidualGroup(

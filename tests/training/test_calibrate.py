@@ -71,7 +71,7 @@ def test_a_half_width_is_rounded_up() -> None:
     ],
 )
 def test_bands_are_merged_until_each_has_enough(counts: tuple[int, ...], edges: list[float]) -> None:
-    assert merged(counts, range(len(counts) + 1)) == edges
+    assert merged(counts, range(len(counts) + 1), 200) == edges
 
 
 def test_too_few_cases_of_each_sex_are_told_at_once() -> None:
