@@ -12,6 +12,7 @@ from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
 from worker.app import offer
+from worker.correction import corrected
 from worker.estimate import estimate, interval_of
 from worker.explain import explain
 from worker.look import look
@@ -46,7 +47,7 @@ def assess(claim: Claim, active: Active) -> None:
     declared = Declared.of(row)
     seen = look(pixels, active, sex, declared)
     fault.point("assess_predicted")
-    estimated = estimate(seen.predictions)
+    estimated = corrected(estimate(seen.predictions), active.correction, sex)
     verdict = judge(seen.pose, declared)
     finding = Finding(
         estimated,

@@ -94,6 +94,7 @@ def record(claim: Claim, active: Active, finding: Finding, destinations: Iterabl
                 model_version_id=model,
                 engine=active.engine_name,
                 views=active.views,
+                site_calibration_id=active.applied_site and active.applied_site.id,
                 superseded_at=superseded_at,
                 **_found(finding),
                 **_facts(claim.radiograph, active.bundle.card.takes_sex),
