@@ -176,7 +176,11 @@ def measured_coverage(groups: Sequence[ResidualGroup], test: Cases) -> MeasuredC
     MeasuredCoverage
         Over all, and of each sex of which there are cases; to a tenth of a percent.
     """
-    is_covered = covers(groups, test.predictions)
+    return coverage_of(covers(groups, test.predictions), test)
+
+
+def coverage_of(is_covered: npt.NDArray[np.bool_], test: Cases) -> MeasuredCoverage:
+    """Summarise of which cases (n,) the reference lay in the interval, over all and by sex, as `measured_coverage`."""
     patients = test.predictions.patients
     sexes = {sex: _is_of(test.predictions, sex) for sex in _SEXES}
     return MeasuredCoverage(

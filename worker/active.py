@@ -12,6 +12,7 @@ from db.model_versions import Facts
 from db.tables import ModelVersion
 from worker.bundle import RECIPE, Bundle
 from worker.calibration import Calibration
+from worker.correction import Correction, SiteCalibration
 from worker.engines import Engine
 from worker.novelty import NoveltyCheck, UsualEmbeddings
 
@@ -26,6 +27,8 @@ class Active:
         Over how many views of a radiograph `engine` averages.
     novelty
         The check that the bundle carries, if it does.
+    site
+        What the site corrects of its answers, if it does.
     """
 
     bundle: Bundle
@@ -33,11 +36,24 @@ class Active:
     engine_name: str
     views: int = 1
     novelty: NoveltyCheck | None = None
+    site: SiteCalibration | None = None
+
+    @property
+    def applied_site(self) -> SiteCalibration | None:
+        """That of the site, if its answers come over as many views as those that it was fitted on: the card's."""
+        return self.site if self.views == self.bundle.card.views else None
+
+    @property
+    def correction(self) -> Correction:
+        """That of the site, if it applies; else an empty one."""
+        return Correction({}) if self.applied_site is None else self.applied_site.correction
 
     @property
     def calibration(self) -> Calibration | None:
-        """That of the card, if its answers come over as many views as those that it was measured on."""
-        return self.bundle.card.calibration if self.views == self.bundle.card.views else None
+        """That of the site or else of the card, if its answers come over as many views as those it was measured on."""
+        if self.views != self.bundle.card.views:
+            return None
+        return (self.site and self.site.calibration) or self.bundle.card.calibration
 
 
 def novelty_check(bundle: Bundle, views: int) -> NoveltyCheck | None:

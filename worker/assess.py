@@ -17,6 +17,7 @@ from db.vocabulary import Sex
 from worker import radiograph as standard
 from worker.active import Active
 from worker.app import offer
+from worker.correction import corrected
 from worker.estimate import estimate, interval_of
 from worker.explain import explain
 from worker.look import look
@@ -75,7 +76,7 @@ def find(row: Radiograph, pixels: npt.NDArray[np.uint16], active: Active, load_m
     )
     declared = Declared.of(row)
     seen = look(pixels, active, sex, declared)
-    estimated = estimate(seen.predictions)
+    estimated = corrected(estimate(seen.predictions), active.correction, sex)
     verdict = judge(seen.pose, declared)
     return Finding(
         estimated,

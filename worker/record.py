@@ -156,6 +156,7 @@ def _columns(claim: Claim, active: Active, finding: Finding, model: int) -> dict
         "model_version_id": model,
         "engine": active.engine_name,
         "views": active.views,
+        "site_calibration_id": active.applied_site and active.applied_site.id,
         "queue_ms": claim.waited_ms,
         **_found(finding),
         **_facts(claim.radiograph, active.bundle.card.takes_sex),

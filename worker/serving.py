@@ -16,7 +16,7 @@ from db.errors import BundleError, CarpusError, TransientError
 from db.model_versions import Served
 from db.session import transaction
 from db.vocabulary import ModelStatus
-from worker import bundle, settings
+from worker import bundle, correction, settings
 from worker.active import Active, facts_of, novelty_check
 from worker.bundle import Bundle, starter_folder
 from worker.model_store import model_store
@@ -164,14 +164,15 @@ def _begin_with_the_settings() -> None:
 
 
 def _loaded(wanted: Served, known: tuple[Active, ...]) -> Active:
-    """Return a version with its engine, warm; one of those that are loaded already keeps its own."""
-    for one in known:
-        if one.bundle.digest == wanted.sha256:
-            return one
-    fetched = model_store().fetch(wanted.sha256)
-    active = load(fetched)
-    logger.info("model_loaded", name=fetched.card.name, version=fetched.card.version, sha256=fetched.digest)
-    return active
+    """Return a version with its engine, warm, and with what the site corrects; what is loaded keeps its engine."""
+    with transaction() as session:
+        site = correction.of_version(session, wanted.id)
+    loaded = next((one for one in known if one.bundle.digest == wanted.sha256), None)
+    if loaded is None:
+        loaded = load(model_store().fetch(wanted.sha256))
+    card, digest = loaded.bundle.card, loaded.bundle.digest
+    logger.info("model_loaded", name=card.name, version=card.version, sha256=digest, site=site and site.id)
+    return replace(loaded, site=site)
 
 
 def load(checked: Bundle) -> Active:

@@ -4,23 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from db import states
+from db import states, tables
 from db.session import transaction
 from db.steps import ASSESS
 from db.tables import Assessment
 from db.vocabulary import AgeSource, CalibratedOn, Maturity, Note, ReviewReason, SdsUnknown, Sex, Stage, State
-from tests.calibrated import calibration
+from tests.calibrated import GROUPS, calibration, group
 from tests.conftest import CarpusEnvironment
 from tests.narrow_bundle import card
-from tests.rows import add_radiograph
+from tests.rows import add_model_version, add_radiograph
 from training.phantom import draw
 from worker import radiograph
 from worker.active import Active
 from worker.assess import assess
 from worker.bundle import Bundle
+from worker.calibration import Calibration
 from worker.card import Card
+from worker.correction import Correction, Line, SiteCalibration
 from worker.engines import Float32, Predictions
 from worker.serving import Serving
 
@@ -60,6 +62,7 @@ def _assessed(
     *,
     views: int = 1,
     picture: np.ndarray = EMPTY,
+    site: SiteCalibration | None = None,
     **facts: object,
 ) -> Assessment:
     standard = "standard/00/1.2.3.1.npy"
@@ -68,7 +71,7 @@ def _assessed(
         columns = {"standard_path": standard, "standard_sha256": sha256, "patient_sex": patient_sex, **facts}
         claim = states.claim(session, add_radiograph(session, state=State.READ, **columns), ASSESS, 60)
     assert claim is not None
-    assess(claim, Serving(Active(Bundle(store, made, "a" * 64), engine, "test", views)))
+    assess(claim, Serving(Active(Bundle(store, made, "a" * 64), engine, "test", views, site=site)))
     with transaction() as session:
         return session.scalars(select(Assessment)).one()
 
@@ -121,6 +124,49 @@ def test_without_calibration_or_headline_nothing_of_that_is_stored(
     row = _assessed(carpus_env.store, made, _Engine("bone_age"), patient_sex)
     assert (row.bone_age_low_months, row.bone_age_high_months, row.interval_calibrated_on) == (None, None, None)
     assert (row.stage, *_probabilities(row)) == (Stage.CHILD, None, None, None)
+
+
+def _site(lines: dict[str, tuple[float, float]], calibrated: Calibration | None = None) -> SiteCalibration:
+    correction = {sex: Line(intercept_months=line[0], slope=line[1]) for sex, line in lines.items()}
+    with transaction() as session:
+        version = add_model_version(session, "a" * 64)
+        row = tables.SiteCalibration(model_version_id=version, correction={}, figures={})
+        session.add(row)
+        session.flush()
+        return SiteCalibration(row.id, Correction.model_validate(correction), calibrated)
+
+
+def _is_site_calibrated() -> bool:
+    with transaction() as session:
+        return bool(session.scalar(text("SELECT is_site_calibrated FROM result")))
+
+
+def test_everything_that_is_stored_follows_from_the_corrected_bone_age(carpus_env: CarpusEnvironment) -> None:
+    groups = (*GROUPS[:3], group("M", 120, 300, 25))
+    site = _site({"F": (-5, 1.2), "M": (6, 1)}, calibration("radiographs", groups))
+    age = {"chronological_age_months": 108.0, "chronological_age_source": AgeSource.BIRTH_DATE}
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M", site=site, **age)
+    months = (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months)
+    assert months == pytest.approx((121, 121, 121))  # 115 + 6; 1.2 × 105 - 5
+    assert row.stage == Stage.ADOLESCENT  # at 115 months a child
+    assert (row.bone_age_low_months, row.bone_age_high_months) == (96, 146)  # the site's, of boys from 120 months on
+    assert row.interval_calibrated_on == CalibratedOn.RADIOGRAPHS
+    assert _probabilities(row) == pytest.approx((0.475, 0.525, 0))  # 120 is 1 below: 1/10 of a quarter under a half
+    assert row.bone_age_sds == pytest.approx(13 / 9)  # 121 - 108, by a standard deviation of 9 months
+    assert (row.site_calibration_id, _is_site_calibrated()) == (site.id, True)
+
+
+def test_where_only_girls_have_a_line_a_boys_bone_age_stays(carpus_env: CarpusEnvironment) -> None:
+    site = _site({"F": (6, 1)})
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M", site=site)
+    assert (row.bone_age_months, row.bone_age_if_female_months, row.bone_age_if_male_months) == (115, 111, 115)
+    assert (row.bone_age_low_months, row.bone_age_high_months) == (103, 127)  # the card's
+    assert row.site_calibration_id == site.id  # the estimate under the other sex is corrected
+
+
+def test_over_other_views_nothing_is_corrected_nor_said_to_be(carpus_env: CarpusEnvironment) -> None:
+    row = _assessed(carpus_env.store, CALIBRATED, _Engine("bone_age"), "M", views=10, site=_site({"M": (6, 1)}))
+    assert (row.bone_age_months, row.site_calibration_id, _is_site_calibrated()) == (115, None, False)
 
 
 def test_a_network_that_answers_stages_gives_the_likeliest_and_no_bone_age(carpus_env: CarpusEnvironment) -> None:

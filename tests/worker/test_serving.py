@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from db import model_versions
 from db.errors import BundleError
 from db.model_versions import Facts
 from db.session import transaction
-from db.tables import ModelDecision, ModelVersion
+from db.tables import ModelDecision, ModelVersion, SiteCalibration
 from db.vocabulary import ModelStatus
 from tests.card_bundles import write_bundle
 from tests.conftest import CarpusEnvironment
@@ -96,9 +96,28 @@ def test_a_shadow_that_is_promoted_keeps_its_engine(bundles: list[Bundle]) -> No
     registry.let_shadow("narrow 0.0.2")
     wait_until(lambda: versions() == ("0.0.1", "0.0.2"), versions)
     shadow = serving.serving().shadow
+    assert shadow is not None
     registry.promote("narrow 0.0.2", "a test")
     wait_until(lambda: versions() == ("0.0.2", None), versions)
-    assert serving.serving().active is shadow
+    assert serving.serving().active.engine is shadow.engine
+
+
+def test_what_the_site_corrects_is_taken_up_and_let_go(bundles: list[Bundle]) -> None:
+    serving.begin()
+    engine = serving.serving().active.engine
+
+    def applied() -> float | None:
+        site = serving.serving().active.site
+        return site.correction.root["F"].intercept_months if site else None
+
+    assert applied() is None
+    for intercept_months in (6.0, 4.0, None):
+        lines = {} if intercept_months is None else {"F": {"intercept_months": intercept_months, "slope": 1.0}}
+        with transaction() as session:
+            session.execute(update(SiteCalibration).values(retired_at=func.now()))
+            session.add(SiteCalibration(model_version_id=1, correction=lines, figures={}))
+        wait_until(lambda expected=intercept_months: applied() == expected, applied)  # type: ignore[misc]
+    assert serving.serving().active.engine is engine
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_one_before(

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Self
 from db.vocabulary import AgeSource, Stage
 
 VERIFICATION = "Made by a machine and verified by nobody."
+# True of a sex without a line, too, whose bone ages stay as they are.
+CORRECTED = "bone ages and intervals corrected by reads of this site, by sex, where that helps"
 _MONTHS_A_YEAR = 12
 
 
@@ -60,6 +62,7 @@ class Result:
     model_intended_use: str | None
     model_limitations: str | None
     model_preprocessing: dict[str, Any]
+    is_site_calibrated: bool
     assessed_at: datetime
 
     @classmethod
@@ -120,6 +123,7 @@ def other_sex(result: Result) -> list[Line]:
 def about_model(result: Result) -> list[Line]:
     """Return which model answered, what it is for, and what it does not know."""
     said = [Line("Model", f"{result.model_name} {result.model_version}, SHA-256 {result.model_sha256[:12]}")]
+    said += [Line("Site", CORRECTED)] if result.is_site_calibrated else []
     for label, words in (("Intended use", result.model_intended_use), ("Limitations", result.model_limitations)):
         said += [Line(label, words)] if words else []
     return said

@@ -42,6 +42,7 @@ RESULT = Result(
     model_intended_use="demonstration",
     model_limitations="has seen no patient",
     model_preprocessing=Preprocessing(rows=64, columns=64).model_dump(mode="json"),
+    is_site_calibrated=False,
     assessed_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
 )
 UNKNOWN_SEX: dict[str, Any] = {

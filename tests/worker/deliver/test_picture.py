@@ -71,6 +71,7 @@ def test_an_unknown_sex_shows_both_estimates(written: list[tuple[str, int, int]]
     "columns",
     [
         {},
+        {"is_site_calibrated": True},
         {"notes": ["came as a negative, and was inverted", "appears right or mirrored, assessed mirrored"]},
         {"model_limitations": "It does not know much of anything that lies outside of what it has learned. " * 4},
         {

@@ -138,6 +138,14 @@ def test_it_says_which_model_answered_and_what_it_does_not_know(source: Dataset)
     assert any("not calibrated on radiographs" in text for text in texts)
 
 
+def test_it_says_that_the_site_corrects_only_where_it_does(source: Dataset) -> None:
+    def says(report: Dataset) -> bool:
+        return any(item.TextValue.startswith("Site: bone ages") for item in items(report, "TEXT"))
+
+    assert says(made(source, is_site_calibrated=True))
+    assert not says(made(source))
+
+
 def test_texts_of_a_model_in_other_letters_are_told_in_ascii(source: Dataset) -> None:
     report = made(source, model_limitations="näher – 2 × unbekannt")
     assert "Limitations: naher - 2 x unbekannt" in [item.TextValue for item in items(report, "TEXT")]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.worker.deliver.telling import UNKNOWN_SEX, result
-from worker.deliver.result import headline, in_words, lines, other_sex
+from worker.deliver.result import about_model, headline, in_words, lines, other_sex
 
 
 def said(**columns: Any) -> dict[str, str]:
@@ -62,6 +62,14 @@ def test_what_needs_review_says_why_and_no_number_of_the_estimate() -> None:
     assert other_sex(result(**review)) == []
     assert result(**review).told_months is None
     assert result(**review).told_stage is None
+
+
+def test_where_the_site_corrects_that_is_said_below_the_model() -> None:
+    model = ["Model", "Intended use", "Limitations"]
+    assert [line.label for line in about_model(result())] == model
+    told = about_model(result(is_site_calibrated=True))
+    assert [line.label for line in told] == [model[0], "Site", *model[1:]]
+    assert told[1].words == "bone ages and intervals corrected by reads of this site, by sex, where that helps"
 
 
 def test_an_unknown_sex_has_both_estimates_for_the_picture_and_no_headline() -> None:
