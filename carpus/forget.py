@@ -3,6 +3,7 @@
 It works on the configured database and store, else on those of the one-machine stack, whether that runs or not.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,8 @@ _NOT_OWNER = (
 )
 _NOT_REMOVED = (
     "Not removed, for Carpus cannot: backups and exports (such as `carpus sql --csv`); what PostgreSQL's own files "
-    "hold until its next vacuum; SOP Instance UIDs in logs; results in the archives that they were delivered to. What "
-    "is sent at this moment or later is stored anew."
+    "hold until its next vacuum; SOP Instance UIDs in logs; results in the archives that they were delivered to; what "
+    "models have learned from the radiographs. What is sent at this moment or later is stored anew."
 )
 
 
@@ -78,6 +79,7 @@ def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, 
     if is_to_go:
         _say(console, _what("removed", found))
         _remove_sheet(sheet, console)
+        _remove_pictures(store / "refresh", console)
         _say(console, _NOT_REMOVED)
     _check_told(patient, found)
 
@@ -179,6 +181,12 @@ def _remove_sheet(sheet: Path | None, console: Console) -> None:
     if sheet and sheet.exists():
         sheet.unlink()
         _say(console, f"removed: the contact sheet {sheet}, which may have shown the patient")
+
+
+def _remove_pictures(folder: Path, console: Console) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+        _say(console, f"removed: {folder} with the pictures of a refresh, which begins anew if it is running")
 
 
 def _say(console: Console, line: str) -> None:

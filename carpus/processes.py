@@ -12,6 +12,7 @@ from dicom_listener.settings import ListenerSettings
 from worker.settings import WorkerSettings
 
 _WORKER = ("celery", "-A", "worker.app", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+_TRAINER = ("celery", "-A", "training.tasks", *_WORKER[3:], "--queues", "refresh", "--pool", "threads")
 
 MIGRATE = "migrate"
 LISTENER = "listener"
@@ -22,12 +23,16 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "assess": (*_WORKER, "--queues", "assess", "--pool", "threads", "--concurrency", "2", "--hostname", "assess@%h"),
     "deliver": (*_WORKER, "--queues", "deliver", "--pool", "threads", "--concurrency", "4", "--hostname", "deliver@%h"),
     "flower": ("celery", "-A", "worker.app", "flower", "--conf=worker/flowerconfig.py"),
+    "refresh": (*_TRAINER, "--concurrency", "1", "--hostname", "refresh@%h"),
+    "beat": ("celery", "-A", "training.tasks", "beat", "--scheduler", "training.beat:WatchedScheduler", "--pidfile="),
 }
 """Name and command line, relative to the folder that holds the packages; a migration is run once, before the others."""
 
 WATCHED = ("read", "assess", "deliver")  # whose health can be asked
 SERVICES = tuple(name for name in COMMANDS if name != MIGRATE)
-_ONLY_WITH = {"deliver": f"{settings.PREFIX}DESTINATIONS"}  # what there is nothing to do for without a setting
+_SCHEDULE = f"{settings.PREFIX}REFRESH_SCHEDULE"
+# What there is nothing to do for without a setting.
+_ONLY_WITH = {"deliver": f"{settings.PREFIX}DESTINATIONS", "refresh": _SCHEDULE, "beat": _SCHEDULE}
 # Beyond the time a process gives itself, after which a worker gives back what it has in hand and the listener leaves it
 # to the sweep; what is killed here is tried again after its claim lapses.
 STOP_SLACK_SECONDS = 5.0

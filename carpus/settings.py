@@ -15,6 +15,7 @@ from rich.text import Text
 from carpus import listing
 from db.settings import PREFIX, EntitySettings, RoleSettings, Settings, SharedSettings, texts_in_files
 from dicom_listener.settings import ListenerSettings
+from training.settings import TrainingSettings
 from worker.settings import FlowerSettings, WorkerSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -40,6 +41,7 @@ CLASSES: tuple[type[Settings], ...] = (
     ListenerSettings,
     WorkerSettings,
     FlowerSettings,
+    TrainingSettings,
     StackSettings,
 )
 

@@ -131,6 +131,11 @@ def find(session: Session, named: str) -> ModelVersion:
     raise ModelVersionError(f"{what} called {named!r}; name one by its version or digest: {known}")
 
 
+def versions_of(session: Session, name: str) -> set[str]:
+    """Return the versions that there are, or were, of a name."""
+    return set(session.scalars(select(ModelVersion.version).where(ModelVersion.name == name)))
+
+
 def described(row: ModelVersion) -> str:
     """Return a version in words, with as much of its digest as names it."""
     return f"{row.name} {row.version} ({row.sha256[:12]})"
@@ -202,8 +207,8 @@ def is_chosen(session: Session) -> bool:
 
 def promote(
     session: Session, row: ModelVersion, grounds: Grounds = NO_GROUNDS, decision: Decision = Decision.PROMOTED
-) -> None:
-    """Make a version active; the one before is retired.
+) -> int:
+    """Make a version active; the one before is retired. Return the decision's row.
 
     Parameters
     ----------
@@ -228,7 +233,7 @@ def promote(
     if row.status == ModelStatus.ACTIVE:
         raise ModelVersionError(f"{described(row)} is active already")
     _activate(session, row)
-    decide(session, decision, row, grounds)
+    return decide(session, decision, row, grounds)
 
 
 def roll_back(session: Session, grounds: Grounds = NO_GROUNDS) -> ModelVersion:

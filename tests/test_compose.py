@@ -71,7 +71,7 @@ def test_only_the_migration_is_the_owner_and_nobody_has_a_password_not_its_own(s
     assert users.pop("migrate") == "carpus"
     assert set(users.values()) == {Role.WRITER}
     passwords = {name: secrets(service).get("carpus_database_password") for name, service in ours(services)}
-    assert passwords.pop("flower") is None  # it asks Redis only
+    assert [passwords.pop(name) for name in ("flower", "beat")] == [None, None]  # they ask Redis only
     assert passwords.pop("migrate") == "carpus_database_password"
     assert set(passwords.values()) == {"carpus_writer_password"}
     assert all("carpus_broker_password" in secrets(service) for _, service in ours(services))  # else none would start
@@ -96,7 +96,7 @@ def test_the_listener_s_settings_come_from_outside_and_the_store_goes_to_whom_it
         }
     )
     with_store = {name for name, service in ours(services) if "store:/var/lib/carpus/store" in service["volumes"]}
-    assert with_store == set(dict(ours(services))) - {"flower"}
+    assert with_store == set(dict(ours(services))) - {"flower", "beat"}
     assert {"listener.env", "results.env"} <= set((ROOT / ".gitignore").read_text().split())
 
 

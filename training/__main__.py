@@ -10,8 +10,10 @@ from training.commands.evaluate import evaluate
 from training.commands.fit import fit
 from training.commands.novelty import novelty
 from training.commands.phantom import phantom
+from training.commands.refresh import refresh
 from training.commands.registry import promote, register, retire, rollback, shadow, show
 from training.commands.silhouettes import silhouettes
+from training.commands.site_calibration import site_calibration
 from training.commands.survey import survey
 
 app = typer.Typer(
@@ -21,7 +23,7 @@ errors = Console(stderr=True)
 
 for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom, silhouettes):
     app.command(rich_help_panel="Make and judge bundles")(command)
-for choice in (register, promote, rollback, shadow, retire):
+for choice in (refresh, site_calibration, register, promote, rollback, shadow, retire):
     app.command(rich_help_panel="Choose what assesses")(choice)
 app.command("list", rich_help_panel="Choose what assesses")(show)
 

@@ -54,7 +54,7 @@ class RefreshRecipe(RecipePart):
     min_new_reads: PositiveInt = 100
     uses_of_a_split: PositiveInt = 10
     mae_margin_months: MarginMonths = 0.5
-    gap_margin_months: MarginMonths = 0.5
+    gap_margin_months: MarginMonths = 1.0
     coverage_margin: Annotated[float, Field(ge=0, le=0.2)] = 0.05
     age_margin_months: MarginMonths = 2.0
     base_margin_months: MarginMonths = 3.0

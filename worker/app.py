@@ -17,6 +17,7 @@ from db import log, settings
 from db.errors import SettingsError
 
 QUEUES = ("read", "assess", "deliver")
+REFRESH_QUEUE = "refresh"  # of `training.tasks`, which no radiograph comes by
 
 TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.transport:Transport"))
 app = Celery("carpus", include=["worker.tasks"])
@@ -34,7 +35,7 @@ def _configuration() -> dict[str, Any]:
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_ignore_result": True,
-        "task_routes": {queue: {"queue": queue} for queue in QUEUES},  # a task has its queue's name
+        "task_routes": {queue: {"queue": queue} for queue in (*QUEUES, REFRESH_QUEUE)},  # a task has its queue's name
         "task_acks_late": True,
         # A lost worker's message must not come back by itself for ever (celery#5598): the row counts the attempts and
         # the sweep publishes again.

@@ -26,8 +26,13 @@ def test_rows_results_and_files_of_the_patient_go_and_nothing_of_another(store: 
     other = arrived(store, "5.1", PatientID="P2")
     linked = store / f"objects/00/5.1.{DIGEST}.dcm"  # as by a registrar that was killed before the row
     linked.hardlink_to(other)
+    pictures = store / "refresh" / "cache" / "images.npy"
+    pictures.parent.mkdir(parents=True)
+    pictures.write_text("P1 among others, of a refresh that was killed")
     said = forget("P1", "--yes")
     assert said.exit_code == 0, said.output
+    assert "with the pictures of a refresh" in said.output
+    assert not pictures.exists()
     numbers = "rows: 2 radiographs, 2 assessments, 2 reference reads; "
     assert f"removed: {numbers}files: 3 objects, 3 standard, 1 inbox, 1 incoming" in said.output
     assert "1 radiographs with this ID are of another issuer: see --issuer" in said.output

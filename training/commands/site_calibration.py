@@ -1,13 +1,41 @@
 """``site-calibration``: what a site's own reads correct of the active version's answers, shown and kept."""
 
+import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
+from db import settings
 from db.session import transaction
-from training.cases import Case
+from training import registry
+from training.cases import Case, Part
 from training.commands.asking import asked
 from worker.bundle import Bundle
+
+_FOLDER = "refresh"  # in the store, for pictures of patients; as `training.refresh` has it
+
+
+def site_calibration(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be corrected.")] = False
+) -> None:
+    """Correct the active version by a line for each sex, fitted on the site's reads, where that helps for certain."""
+    from training.calibrate import CalibrationError
+    from training.sources.site import open_site
+
+    model_version_id, checked = registry.active()
+    site = open_site()
+    cases = site.parts[Part.CALIBRATION]
+    if not cases:
+        raise CalibrationError(f"no reads to fit on: {site.description}; `carpus reads sample` draws a reading list")
+    folder = settings.shared().store / _FOLDER
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as pictures:
+        kept = run(checked, model_version_id, cases, Path(pictures), is_dry=dry_run)
+    typer.echo(
+        "nothing was kept" if kept is None else f"kept as site_calibration {kept}; workers take it up in seconds"
+    )
 
 
 def run(checked: Bundle, model_version_id: int, cases: list[Case], work_folder: Path, *, is_dry: bool) -> int | None:

@@ -1,0 +1,241 @@
+"""A site's reads become a candidate, and the candidate the active version only where that is proven no worse."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select, text
+
+from db import fault
+from db.session import engine, transaction
+from db.tables import ModelDecision, ModelVersion
+from db.vocabulary import Sex
+from tests.conftest import CarpusEnvironment
+from tests.filled_site import fill, girls_older, hands, read_again
+from tests.narrow_bundle import KERAS_ON_NUMPY_2
+from training import fit, gate, recipe, registry
+from training.cases import Part
+from training.networks import xception
+from training.pairs import Pair
+from training.refresh import FOLDER, Refreshed, RefreshError, refresh
+from training.served import answers
+from training.site_split import part_of
+from training.sources.phantoms import Drawn
+from training.sources.site import open_site
+from training.sources.source import pseudonym
+from worker.bundle import Bundle
+from worker.model_store import model_store
+
+pytestmark = KERAS_ON_NUMPY_2
+
+ROOT = Path(__file__).parents[2]
+RADIOGRAPHS, ROWS = 1200, 72
+SMALL = (
+    *("network.width=0.0625", "preprocessing.rows=64", "preprocessing.columns=64", "fit.phases=[{epochs=4}]"),
+    *("phantoms.training=600", "phantoms.validation=50", "phantoms.calibration=450", "phantoms.test=100"),
+    *("refresh.base_cases=100", "refresh.epochs=3", "refresh.learning_rate_factor=0.5"),
+)
+
+
+@pytest.fixture(scope="module")
+def shallow() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xception, "_MIDDLE_BLOCKS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory, shallow: None) -> Bundle:
+    """A small starter that has learned from drawn hands."""
+    wanted = recipe.load("starter", SMALL)
+    drawn = Drawn(wanted.phantoms.training)
+    parts = drawn.parts({}, 0, wanted.phantoms.counts)
+    folder = tmp_path_factory.mktemp("parent")
+    made = fit.fit(wanted, fit.Data(parts, drawn.description, are_radiographs=False), folder / "bundle", folder)
+    assert made is not None
+    return made
+
+
+@pytest.fixture
+def site(carpus_env: CarpusEnvironment, parent: Bundle) -> Path:
+    """1,200 drawn hands whose reader takes girls for six months older, and a small starter that does not."""
+    fill(carpus_env.store, hands(RADIOGRAPHS), girls_older, ROWS)
+    registry.register(parent.folder)
+    registry.promote(parent.digest, "a test")
+    return carpus_env.store
+
+
+def decisions() -> list[ModelDecision]:
+    with transaction() as session:
+        return list(session.scalars(select(ModelDecision).order_by(ModelDecision.id)))
+
+
+def active() -> str:
+    return registry.active()[1].digest
+
+
+def by_name(refreshed: Refreshed) -> dict[str, Any]:
+    return {one.name: one for one in refreshed.judgement.criteria}
+
+
+def mae_of_girls(checked: Bundle, folder: Path) -> float:
+    girls = [case for case in open_site().parts[Part.TEST] if case.sex is Sex.FEMALE]
+    said = answers(checked, None, girls, folder).predictions
+    return float(np.abs(said.predicted_months - said.reference_months).mean())
+
+
+def test_a_site_s_standard_is_learned_and_a_candidate_of_shuffled_reads_is_refused(
+    site: Path, parent: Bundle, tmp_path: Path
+) -> None:
+    done = refresh("phantoms")
+    assert done.judgement.verdict is gate.Verdict.PROMOTED, done.judgement.reasons
+    _, made = registry.active()
+    assert (made.card.name, made.card.version) == ("starter", "0.1.2")
+    assert mae_of_girls(made, tmp_path) < mae_of_girls(parent, tmp_path)
+    assert by_name(done)["mae"].difference.bound <= 0
+    with transaction() as session:
+        row = session.scalars(select(ModelVersion).where(ModelVersion.sha256 == made.digest)).one()
+        assert (row.status, row.recipe["version"]) == ("active", "0.1.2")
+        assert session.get_one(ModelVersion, row.parent_id).sha256 == parent.digest
+    _assert_kept(done)
+    assert not (site / FOLDER).exists()
+    again = refresh("phantoms")
+    assert again.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
+    assert again.judgement.reasons == ("0 of 100 new reads",)
+    assert active() == made.digest
+    _shuffle_what_is_learned_from()
+    worse = refresh("phantoms")
+    assert worse.judgement.verdict is gate.Verdict.REFUSED
+    assert active() == made.digest
+    assert [one.decision for one in decisions()] == ["promoted", "refreshed", "not enough data", "refused"]
+    refused = decisions()[-1]
+    assert "mean absolute error" in refused.reasons[0].lower()
+    assert refused.figures["criteria"][0]["is_met"] is False
+    with transaction() as session:
+        candidate = session.get_one(ModelVersion, refused.model_version_id)
+        assert (candidate.status, candidate.version) == ("candidate", "0.1.3")
+    _assert_kept(worse)
+
+
+def _assert_kept(done: Refreshed) -> None:
+    page = done.page.read_text(encoding="utf-8")
+    kept = decisions()[-1]
+    assert kept.id == done.decision_id
+    assert model_store().folder / str(kept.report) == done.page
+    assert "<svg" in page
+    assert kept.figures["counts"]["new_reads"] >= RADIOGRAPHS or "refused" in kept.decision
+    assert kept.figures["rules"]["min_test_reads"] == 300
+    assert sum(kept.figures["counts"]["radiographs"]["test"].values()) >= 300
+
+
+def _shuffle_what_is_learned_from() -> None:
+    """Let the reader read what training learns from once more, each as another radiograph's bone age."""
+    with transaction() as session:
+        rows = session.execute(
+            text(
+                "SELECT r.id, r.patient_id_issuer, r.patient_id, r.received_at, d.bone_age_months"
+                " FROM radiograph AS r JOIN reference_read AS d ON d.radiograph_id = r.id ORDER BY r.id"
+            )
+        ).all()
+    learned = [row for row in rows if _part(row) in {Part.TRAINING, Part.VALIDATION}]
+    shuffled = np.random.default_rng(1).permutation([row.bone_age_months for row in learned])
+    read_again([row.id for row in learned], shuffled.tolist())
+
+
+def _part(row: Any) -> Part:
+    return part_of(pseudonym(row.patient_id_issuer, row.patient_id), row.received_at, None)
+
+
+class Killed(BaseException):
+    """Ends a refresh where a process would be killed."""
+
+
+def test_a_refresh_that_ends_anywhere_leaves_the_active_version_and_the_next_goes_on(
+    site: Path, parent: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _rows()
+    for point in ("refresh_begun", "refresh_fitted", "refresh_judged", "refresh_uncommitted"):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(fault, "point", lambda name, wanted=point: _end(name == wanted))
+            refresh("phantoms")
+        assert active() == parent.digest
+        assert _rows() == before
+    assert refresh("phantoms").judgement.verdict is gate.Verdict.PROMOTED
+    assert [one.decision for one in decisions()] == ["promoted", "refreshed"]
+    assert active() != parent.digest
+
+
+def _end(is_here: bool) -> None:
+    if is_here:
+        raise Killed
+
+
+def _rows() -> list[tuple[Any, ...]]:
+    with transaction() as session:
+        return [tuple(row) for row in session.execute(text("SELECT * FROM model_versions ORDER BY 1"))]
+
+
+def test_a_process_that_is_killed_holds_no_lock(site: Path, parent: Bundle, tmp_path: Path) -> None:
+    faults = tmp_path / "faults"
+    faults.mkdir()
+    (faults / "refresh_begun").write_text("")
+    environment = os.environ | {"CARPUS_FAULTS": str(faults), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "training", "refresh", "--base", "none"], env=environment, check=False
+    )
+    assert ended.returncode == -SIGKILL
+    assert active() == parent.digest
+    with engine().connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")) == 0
+
+
+def test_only_one_refresh_runs_at_a_time(site: Path) -> None:
+    with engine().connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(hashtextextended('refresh', 0))"))
+        with pytest.raises(RefreshError, match="another refresh is running"):
+            refresh("none")
+        connection.invalidate()
+
+
+def test_an_equal_candidate_is_never_refused_by_noise(site: Path, parent: Bundle, tmp_path: Path) -> None:
+    cases = open_site().parts[Part.TEST]
+    first = answers(parent, None, cases, tmp_path)
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(len(cases))
+        asked_otherwise = answers(parent, None, [cases[place] for place in order], tmp_path / "again")
+        said = np.empty(len(cases))
+        said[order] = asked_otherwise.predictions.predicted_months
+        equal = gate.Answers(
+            type(first.predictions)(**{**vars(first.predictions), "predicted_months": said}), first.is_covered
+        )
+        judgement = gate.judge(Pair(first, equal), None, recipe.of_bundle(parent.folder).refresh, seed)
+        assert judgement.verdict is gate.Verdict.PROMOTED, (seed, judgement.reasons)
+
+
+def test_with_too_few_reads_nothing_is_fitted(carpus_env: CarpusEnvironment, parent: Bundle) -> None:
+    fill(carpus_env.store, hands(120), girls_older, ROWS)
+    registry.register(parent.folder)
+    registry.promote(parent.digest, "a test")
+    done = refresh("phantoms")
+    assert done.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
+    (reason,) = done.judgement.reasons
+    assert reason.endswith("of 300 test reads")
+    assert "not enough data" in done.page.read_text(encoding="utf-8")
+    (_, kept) = decisions()
+    assert (kept.decision, kept.reasons, kept.model_version_id) == ("not enough data", [reason], None)
+    assert active() == parent.digest
+
+
+def test_after_ten_uses_the_split_is_renewed(site: Path, parent: Bundle) -> None:
+    with transaction() as session:
+        session.add_all(ModelDecision(decision="refused", figures={"last_read_id": 0}) for _ in range(10))
+    done = refresh("phantoms")
+    assert done.judgement.reasons[0] == "0 of 300 test reads"
+    assert [one.decision for one in decisions()][-2:] == ["new split", "not enough data"]
+    assert len(open_site().parts[Part.TEST]) == 0

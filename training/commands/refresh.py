@@ -1,0 +1,32 @@
+"""``refresh``: the active version goes on learning from the site's reads, and a worse one never takes its place."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.settings import training
+
+
+def refresh(
+    base: Annotated[
+        str | None,
+        typer.Option(help="Learned from beside: phantoms, rsna:FOLDER, dicom:FOLDER or none; the setting's."),
+    ] = None,
+    work_folder: Annotated[
+        Path | None, typer.Option(help="Keeps pictures and checkpoints until the decision; in the store by default.")
+    ] = None,
+) -> None:
+    """Fine-tune the active version on the site's reads, and promote what is proven no worse."""
+    from worker.engines.tensorflow import prepare_tensorflow
+
+    prepare_tensorflow()
+    from training.refresh import refresh as refresh_model
+    from training.report.refresh_text import on_screen
+
+    done = refresh_model(base or training().refresh_base, work_folder)
+    Console().print(on_screen(done.judgement))
+    for reason in done.judgement.reasons:
+        typer.echo(reason)
+    typer.echo(f"{done.judgement.verdict}: decision {done.decision_id}, page {done.page}")
