@@ -1,7 +1,8 @@
 """Recipes: everything that decides what a training run makes, in one checked TOML file.
 
 Before it: a person wrote ``training/recipes/NAME.toml``. After it: `training.sources` gets the radiographs,
-`training.fit` fits. Its tables stand in `training.ingredients`, `training.fitting` and `worker.preprocess`.
+`training.fit` fits. Its tables stand in `training.ingredients`, `training.fitting`, `training.refreshing` and
+`worker.preprocess`.
 """
 
 import tomllib
@@ -21,6 +22,7 @@ from training.ingredients import (
     SplitRecipe,
     TargetRecipe,
 )
+from training.refreshing import RefreshRecipe
 from worker.preprocess import Preprocessing
 
 IN_BUNDLE = "recipe.json"  # the recipe as it was used, in the bundle that came of it
@@ -41,6 +43,8 @@ class Recipe(RecipePart):
         Further networks, fitted alike; the bundle gives the mean of all.
     views
         1, or 10 for the mean over turns of 0, ±5 and ±10 degrees, each as it is and mirrored, whenever it is asked.
+    refresh
+        How a version of it goes on learning from a site's reads, and when what comes of that takes its place.
     unranked_without_weights
         Why its figures say nothing of how good it is when its networks began at random, where that is so.
     """
@@ -59,6 +63,7 @@ class Recipe(RecipePart):
     augmentation: AugmentationRecipe = AugmentationRecipe()
     fit: FitRecipe
     views: Literal[1, 10] = 1
+    refresh: RefreshRecipe = RefreshRecipe()
     unranked_without_weights: str | None = None
 
     @property
