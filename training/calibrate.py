@@ -21,6 +21,7 @@ from db.errors import PermanentError
 from db.tables import MAX_BONE_AGE_MONTHS
 from db.vocabulary import CalibratedOn, Sex
 from training.analysis import AGE_BAND_EDGES_MONTHS, Figure
+from training.cases import Case
 from training.predictions import Predictions
 from worker.calibration import Calibration, Coverage, KnownSex, MeasuredCoverage, ResidualGroup, bounds_months
 
@@ -79,6 +80,12 @@ def calibrate(calibration: Cases, test: Cases, calibrated_on: CalibratedOn) -> C
         groups=groups,
         coverage=measured_coverage(groups, test),
     )
+
+
+def has_enough(cases: Sequence[Case]) -> bool:
+    """Return whether there are 200 cases or more of each sex."""
+    sexes = [case.sex for case in cases]
+    return min(sexes.count(Sex.FEMALE), sexes.count(Sex.MALE)) >= MIN_CASES
 
 
 def residual_groups(predictions: Predictions) -> tuple[ResidualGroup, ...]:

@@ -6,7 +6,7 @@ network input of their pictures. No TensorFlow is imported, for the processes th
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from worker.read import LONG_SIDE_PIXELS
 
 MIN_BONE_AGE_MONTHS = 0.0
 MAX_BONE_AGE_MONTHS = 240.0
+
+Chosen = TypeVar("Chosen")
 
 _TOLD_AT_MOST = 20
 
@@ -87,6 +89,22 @@ class Case:
     bone_age_months: float
     chronological_age_months: float | None
     picture: Picture
+
+
+def some(cases: list[Chosen], most: int) -> list[Chosen]:
+    """Return all, or of many the same some each time, in their order: a source may have them by date or by sex.
+
+    Parameters
+    ----------
+    cases
+        Or their places. Not changed.
+    most
+        How many at most.
+    """
+    if len(cases) <= most:
+        return cases
+    chosen = np.random.default_rng(0).choice(len(cases), most, replace=False)
+    return [cases[place] for place in sorted(chosen)]
 
 
 def refuse(problems: list[str], kind: type[PermanentError] = DataError) -> None:

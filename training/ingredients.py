@@ -48,6 +48,11 @@ class NetworkRecipe(RecipePart):
     value_range: tuple[float, float] | None = None
     normalisation_momentum: Fraction | None = None
 
+    @property
+    def without_weights(self) -> Self:
+        """The same with random weights, which others will take the place of."""
+        return self.model_copy(update={"weights": "none"})
+
     @model_validator(mode="after")
     def _values_ascend(self) -> Self:
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:

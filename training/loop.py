@@ -25,6 +25,7 @@ from training.fitting import FitRecipe
 from training.ingredients import NetworkRecipe
 from training.networks.build import build
 from training.networks.network import ANY_SHAPE, Shape
+from training.parent import Weights, begin_with
 from training.recipe import Recipe
 from training.replicas import fewest_epochs, of_first, shared_out
 from training.schedule import EpochResult, learning_rate, should_stop
@@ -38,7 +39,13 @@ _MOST_STEPS = 2**20  # of an epoch: a generator counts up by one in each
 
 
 def fit_network(
-    recipe: Recipe, number: int, labelled: tuple[Labelled, Labelled], folder: Path, strategy: Any = None
+    recipe: Recipe,
+    number: int,
+    labelled: tuple[Labelled, Labelled],
+    folder: Path,
+    strategy: Any = None,
+    *,
+    initial: Weights | None = None,
 ) -> tuple[keras.Model, list[EpochResult]]:
     """Fit one of a recipe's networks, from its checkpoint if there is one.
 
@@ -54,6 +61,8 @@ def fit_network(
         Keeps weights, optimiser and history after each epoch.
     strategy
         Of ``tf.distribute``; None for one device.
+    initial
+        Weights to begin with, from `training.parent`; None for those that the recipe names.
 
     Returns
     -------
@@ -65,7 +74,10 @@ def fit_network(
     _check_batches(recipe, labelled[0], strategy.num_replicas_in_sync)
     keras.utils.set_random_seed(recipe.fit.seed + number)
     with strategy.scope(), _precision(recipe.fit, strategy.num_replicas_in_sync):
-        network = untrained(recipe, recipe.networks[number])
+        wanted = recipe.networks[number]
+        network = untrained(recipe, wanted if initial is None else wanted.without_weights)
+        if initial is not None:
+            begin_with(network, initial)
         network.compile(optimizer=_optimizer(recipe.fit, network), jit_compile=False)
     if not is_alone:
         _synchronise(network)
@@ -101,7 +113,7 @@ def _on_one_device(recipe: Recipe, number: int, network: keras.Model, *, is_alon
     in_float32 = all(layer.compute_dtype == "float32" for layer in _layers(network))
     if in_float32 and is_alone:
         return network
-    whole = untrained(recipe, recipe.networks[number].model_copy(update={"weights": "none"}))
+    whole = untrained(recipe, recipe.networks[number].without_weights)
     whole.set_weights(network.get_weights())
     return whole
 

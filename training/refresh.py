@@ -33,6 +33,7 @@ from training.report import refresh as report
 from training.report.refresh import Page
 from training.served import answers
 from training.sources import open_source
+from training.sources.database import IN_DATABASE
 from training.sources.site import Site, open_site
 from worker import correction
 from worker.active import facts_of
@@ -40,7 +41,7 @@ from worker.bundle import Bundle
 from worker.model_store import model_store
 
 FOLDER = "refresh"
-PHANTOMS, NOTHING = "phantoms", "none"
+PHANTOMS, DATABASE, NOTHING = "phantoms", "database", "none"
 
 _LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('refresh', 0))")
 _OF_VERDICT = {
@@ -148,6 +149,11 @@ def _begin(base: str, folder: Path) -> _Begun:
             f"{parent.card.name} {parent.card.version} holds no {recipe.IN_BUNDLE} that says how it was made: fit it "
             "again, register and promote it"
         )
+    if IN_DATABASE in parent.card.training_data.description:
+        raise RefreshError(
+            f"{parent.card.name} {parent.card.version} has learned from any patient of the database, so that no reads "
+            "are left to judge it by; promote one that was fitted to other data"
+        )
     if made_by.head.answers == "stages":
         raise RefreshError(f"{parent.card.name} answers stages and no bone age, which reads could correct")
     return _Begun(active_id, parent, made_by, _site(made_by.refresh.uses_of_a_split), _base(base, made_by), folder)
@@ -167,6 +173,8 @@ def _site(most_uses: int) -> Site:
 def _base(named: str, made_by: Recipe) -> Base | None:
     if named == NOTHING:
         return None
+    if named == DATABASE:
+        raise RefreshError("the base set cannot be the database itself, whose test reads it would learn from")
     return bases.drawn_base(made_by) if named == PHANTOMS else bases.base_of(open_source(named), made_by)
 
 

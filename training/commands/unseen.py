@@ -10,6 +10,8 @@ from db.errors import PermanentError
 from training import cache
 from training.cases import Case
 from training.commands.asking import asked
+from training.sources.database import IN_DATABASE
+from training.sources.site import LEARNED
 from training.sources.source import Source
 from worker.bundle import Bundle
 
@@ -42,6 +44,11 @@ def check_unseen(
     PermanentError
         Of that kind, when the training part is not what the bundle learned from.
     """
+    if IN_DATABASE in source.description and LEARNED in checked.card.training_data.description:
+        raise refusal(
+            f"{checked.folder}: fine-tuned on reads of this database, by another split than these data's; `refresh` has"
+            " calibrated it, and `site-calibration` corrects it"
+        )
     if not source.are_radiographs or not are_of_one_kind(source, checked):
         return
     _, _, images = asked(checked, training, work_folder)

@@ -1,7 +1,7 @@
 """Radiographs of Carpus's own database that readers have given a bone age.
 
 Before it: radiographs came, were read, and got rows in ``reference_read``. After it: `training.split` and
-`training.cache`. Nothing is written.
+`training.cache`; `training.sources.site` asks for the same rows. Nothing is written.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import ColumnElement, Row, Select, func, select, text
 
 from db import settings
 from db.session import transaction
@@ -21,6 +21,8 @@ from training.cases import MAX_BONE_AGE_MONTHS, Case, DataError, refuse
 from training.sources.source import Collected, pseudonym
 from worker import radiograph
 from worker.read import LONG_SIDE_PIXELS
+
+IN_DATABASE = "in a Carpus database"  # by which a card says that any patient of it may have been learned from
 
 _READ = (State.READ, State.ASSESSING, State.COMPLETED)
 
@@ -59,55 +61,100 @@ def open_database() -> Collected:
     store = settings.shared().store
     with transaction() as session:
         session.execute(text("SET TRANSACTION READ ONLY"))
-        rows = session.execute(_radiographs()).all()
-    known = [row for row in rows if Sex(row.patient_sex).is_known]
-    if not known:
+        rows = session.execute(radiographs()).all()
+    cases = tuple(case_of(row, row.bone_age_months, store) for row in rows if Sex(row.patient_sex).is_known)
+    if not cases:
         raise DataError(f"the database has {len(rows)} radiographs with reference reads, and none of known sex")
-    refuse(
-        [
-            f"radiograph {row.id}: the mean of its reference reads is {row.bone_age_months:g} months,"
-            f" expected 0 to {MAX_BONE_AGE_MONTHS:.0f}"
-            for row in known
-            if row.bone_age_months > MAX_BONE_AGE_MONTHS
-        ]
+    check_bone_ages(cases)
+    return Collected(_description(len(cases), len(rows)), cases)
+
+
+def radiographs(*more: ColumnElement[Any]) -> Select[Any]:
+    """Return the query of the current radiographs with reads that stand, in the order in which they came.
+
+    Parameters
+    ----------
+    more
+        Further columns; of a subquery that has yet to be joined.
+
+    Returns
+    -------
+    sqlalchemy.Select
+        Rows for `case_of`, with the mean of the reads that stand as ``bone_age_months``.
+    """
+    standing = (
+        select(ReferenceRead.radiograph_id, func.avg(ReferenceRead.bone_age_months).label("bone_age_months"))
+        .where(ReferenceRead.superseded_at.is_(None))
+        .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
+        .group_by(ReferenceRead.radiograph_id)
+        .subquery("standing")
     )
-    return Collected(_description(known, len(rows)), tuple(_case(row, store) for row in known))
-
-
-def _radiographs() -> Select[Any]:
-    reference = func.avg(ReferenceRead.bone_age_months).label("bone_age_months")
     notes = (
         select(Assessment.notes)
         .where(Assessment.radiograph_id == Radiograph.id, Assessment.superseded_at.is_(None))
+        .where(Assessment.is_shadow.is_(False))  # a shadow's stands beside the result
         .scalar_subquery()
     )
     columns = (
-        *(Radiograph.id, Radiograph.patient_id_issuer, Radiograph.patient_id, Radiograph.patient_sex),
-        *(Radiograph.chronological_age_months, Radiograph.standard_path, Radiograph.standard_sha256),
+        *(Radiograph.id, Radiograph.sop_instance_uid, Radiograph.patient_id_issuer, Radiograph.patient_id),
+        *(Radiograph.patient_sex, Radiograph.chronological_age_months),
+        *(Radiograph.standard_path, Radiograph.standard_sha256),
     )
     return (
-        select(*columns, reference, notes.label("notes"))
-        .join(ReferenceRead, ReferenceRead.radiograph_id == Radiograph.id)
+        select(*columns, standing.c.bone_age_months, notes.label("notes"), *more)
+        .join(standing, standing.c.radiograph_id == Radiograph.id)
         .where(Radiograph.superseded_at.is_(None), Radiograph.standard_path.is_not(None), Radiograph.state.in_(_READ))
-        .where(ReferenceRead.superseded_at.is_(None))
-        .where(ReferenceRead.reader != DRAWN_READER)  # no radiograph of a patient
-        .group_by(Radiograph.id)
         .order_by(Radiograph.id)
     )
 
 
-def _description(known: Sequence[Row[Any]], count: int) -> str:
-    left_out = f"; {count - len(known):,} of unknown sex left out" if count > len(known) else ""
-    return f"{len(known):,} radiographs with reference reads in a Carpus database{left_out}"
+def case_of(row: Row[Any], bone_age_months: float, store: Path) -> Case:
+    """Return the case of a row.
 
-
-def _case(row: Row[Any], store: Path) -> Case:
-    name = f"radiograph {row.id}"
+    Parameters
+    ----------
+    row
+        Of `radiographs`, of known sex.
+    bone_age_months
+        Of which of its reads.
+    store
+        Where its standard radiograph lies.
+    """
     return Case(
-        name=name,
-        patient=pseudonym(row.patient_id_issuer or "", row.patient_id) if row.patient_id else name,
+        name=f"radiograph {row.id}",
+        patient=patient_of(row),
         sex=Sex(row.patient_sex),
-        bone_age_months=float(row.bone_age_months),
+        bone_age_months=float(bone_age_months),
         chronological_age_months=row.chronological_age_months,
         picture=StoredRadiograph(store / row.standard_path, row.standard_sha256, tuple(row.notes or ())),
     )
+
+
+def patient_of(row: Row[Any]) -> str:
+    """Return the pseudonym of a row's patient; without an ID each SOP instance, however often revised, is its own."""
+    if row.patient_id:
+        return pseudonym(row.patient_id_issuer or "", row.patient_id)
+    return pseudonym("SOP Instance UID", row.sop_instance_uid)
+
+
+def check_bone_ages(cases: Sequence[Case]) -> None:
+    """Refuse radiographs whose mean read no hand has.
+
+    Raises
+    ------
+    DataError
+        Telling all.
+    """
+    refuse(
+        [
+            f"{case.name}: the mean of its reference reads is {case.bone_age_months:g} months,"
+            f" expected 0 to {MAX_BONE_AGE_MONTHS:.0f}"
+            for case in cases
+            if case.bone_age_months > MAX_BONE_AGE_MONTHS
+        ]
+    )
+
+
+def _description(known: int, count: int) -> str:
+    left_out = f"; {count - known:,} of unknown sex left out" if count > known else ""
+    return f"{known:,} radiographs with reference reads {IN_DATABASE}{left_out}"

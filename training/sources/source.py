@@ -15,8 +15,8 @@ Counts = Mapping[Part, int]
 Fractions = Mapping[Part, float]
 
 
-class Source(Protocol):
-    """Where cases come from."""
+class Described(Protocol):
+    """What says of cases what they are."""
 
     @property
     def description(self) -> str:
@@ -25,6 +25,10 @@ class Source(Protocol):
     @property
     def are_radiographs(self) -> bool:
         """Whether they are radiographs of patients; drawn hands are none."""
+
+
+class Source(Described, Protocol):
+    """Where cases come from."""
 
     def parts(self, fractions: Fractions, seed: int, counts: Counts | None = None) -> dict[Part, list[Case]]:
         """Return the cases by what they are for.
@@ -63,7 +67,7 @@ class Collected:
         return list(self.cases) if part is None else self.parts(fractions, seed)[part]
 
 
-def counted(cases: Sequence[Case], source: Source) -> str:
+def counted(cases: Sequence[Case], source: Described) -> str:
     """Return in words how many of a source's cases these are; of radiographs the source says how many it has."""
     return f"{len(cases):,} {'of ' if source.are_radiographs else ''}{source.description}"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from db.session import engine, transaction
@@ -85,6 +85,29 @@ def test_radiographs_are_learned_from_as_they_were_assessed(carpus_env: CarpusEn
     assert np.array_equal(third, PICTURE + 3)
     assert np.array_equal(fourth, (PICTURE + 4)[:, ::-1])
     assert np.array_equal(fifth, 65_535 - (PICTURE + 5)[:, ::-1])
+
+
+def test_a_shadow_version_decides_nothing_of_how_a_radiograph_is_learned_from(carpus_env: CarpusEnvironment) -> None:
+    with transaction() as session:
+        radiograph_id = add(session, carpus_env.store, 1, (60.0,))
+        active, shadow = add_model_version(session), add_model_version(session, sha256="1" * 64)
+        add_assessment(session, radiograph_id, active, notes=[Note.INVERTED])
+        add_assessment(session, radiograph_id, shadow, notes=[Note.RIGHT], is_shadow=True)
+    (case,) = database.open_database().cases
+    assert np.array_equal(case.picture.standard_radiograph(), 65_535 - (PICTURE + 1))
+
+
+def test_a_radiograph_without_a_patient_id_is_the_same_patient_in_each_revision(carpus_env: CarpusEnvironment) -> None:
+    with transaction() as session:
+        add(session, carpus_env.store, 1, (60.0,), patient_id=None)
+        add(session, carpus_env.store, 2, (60.0,), patient_id=None)
+    first, second = database.open_database().cases
+    assert first.patient != second.patient
+    with transaction() as session:
+        session.execute(text("UPDATE radiograph SET superseded_at = now() WHERE id = 1"))
+        add(session, carpus_env.store, 1, (60.0,), patient_id="", revision=2)
+    _, revised = database.open_database().cases
+    assert revised.patient == first.patient
 
 
 def test_the_same_id_of_another_issuer_is_another_patient(carpus_env: CarpusEnvironment) -> None:
