@@ -1,4 +1,4 @@
-"""A site in the database and the store: drawn hands that were received and assessed, and a reader who has read them."""
+"""A site in the database and the store: radiographs that were received, and a reader who has read them."""
 
 import multiprocessing
 import os
@@ -42,10 +42,14 @@ def girls_older(case: Case) -> float:
     return min(read_as_drawn(case) + (6.0 if case.sex is Sex.FEMALE else 0.0), 234.0)
 
 
-def fill(store: Path, cases: Sequence[Case], reads: Reads, rows: int) -> None:
-    """Store drawn hands as standard radiographs of so many rows, all of them read because a reading list asked."""
+def draw_all(store: Path, cases: Sequence[Case], rows: int) -> list[str]:
+    """Store pictures as standard radiographs, drawn ones of so many rows, and return their digests."""
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), cv2.setNumThreads, (1,)) as pool:
-        digests = pool.map(partial(_store, store=store, rows=rows), cases, chunksize=16)
+        return pool.map(partial(_store, store=store, rows=rows), cases, chunksize=16)
+
+
+def enter(cases: Sequence[Case], digests: Sequence[str], reads: Reads) -> None:
+    """Enter radiographs that are in the store, all of them read because a reading list asked."""
     with transaction() as session:
         columns = [_columns(case, digest) for case, digest in zip(cases, digests, strict=True)]
         ids = session.scalars(insert(Radiograph).returning(Radiograph.id, sort_by_parameter_order=True), columns).all()

@@ -118,9 +118,8 @@ def fitted(
     initial = [None] * len(recipe.networks) if begin_from is None else weights_of(begin_from, recipe)
     digests = [cache.digest(one.cases, one.images) for one in seen]
     parent = "" if begin_from is None else begin_from.digest
-    run = hashlib.sha256("".join([recipe.model_dump_json(exclude={"refresh"}), *digests, parent]).encode()).hexdigest()[
-        :16
-    ]
+    made_by = recipe.model_dump_json(exclude={"refresh"})  # which says what comes of a fit, and nothing of it
+    run = hashlib.sha256("".join([made_by, *digests, parent]).encode()).hexdigest()[:16]
     kept = work_folder / "training" / f"{recipe.name}-{run}"
     fits = [
         fit_network(recipe, number, seen, kept / str(number), strategy, initial=weights)

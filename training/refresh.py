@@ -236,8 +236,8 @@ def _page(begun: _Begun, made: _Made | None, judgement: Judgement) -> Page:
             "the site has": begun.site.description,
             "decided at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         },
-        site=made and made.judged,
-        base=made and made.guard,
+        site=made.judged if made else None,
+        base=made.guard if made else None,
     )
 
 

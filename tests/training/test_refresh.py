@@ -1,9 +1,9 @@
 """A site's reads become a candidate, and the candidate the active version only where that is proven no worse."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -16,17 +16,16 @@ from db import fault
 from db.session import engine, transaction
 from db.tables import ModelDecision, ModelVersion
 from db.vocabulary import Sex
+from tests.bars import bars
 from tests.conftest import CarpusEnvironment
-from tests.filled_site import fill, girls_older, hands, read_again
+from tests.filled_site import draw_all, enter, girls_older, read_again
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from training import fit, gate, recipe, registry
 from training.cases import Part
-from training.networks import xception
 from training.pairs import Pair
 from training.refresh import FOLDER, Refreshed, RefreshError, refresh
 from training.served import answers
 from training.site_split import part_of
-from training.sources.phantoms import Drawn
 from training.sources.site import open_site
 from training.sources.source import pseudonym
 from worker.bundle import Bundle
@@ -35,40 +34,49 @@ from worker.model_store import model_store
 pytestmark = KERAS_ON_NUMPY_2
 
 ROOT = Path(__file__).parents[2]
-RADIOGRAPHS, ROWS = 1200, 72
-SMALL = (
-    *("network.width=0.0625", "preprocessing.rows=64", "preprocessing.columns=64", "fit.phases=[{epochs=4}]"),
-    *("phantoms.training=600", "phantoms.validation=50", "phantoms.calibration=450", "phantoms.test=100"),
-    *("refresh.base_cases=100", "refresh.epochs=3", "refresh.learning_rate_factor=0.5"),
+SEEN = bars(0, 1500)
+IS_LONG = os.environ.get("REFRESH") == "long"  # of `make refresh`
+POINTS = ("refresh_begun", *(("refresh_fitted", "refresh_judged") if IS_LONG else ()), "refresh_uncommitted")
+OF_BARS = (
+    *("network.architecture='shallow'", "network.width=1.0", "head.dense_units=[32]", "fit.phases=[{epochs=12}]"),
+    *("preprocessing.rows=32", "preprocessing.columns=32", "fit.batch_size=16"),
+    *("augmentation.zoom_fraction=0.0", "augmentation.shift_fraction=0.0", "augmentation.rotation_degrees=0.0"),
+    *("refresh.epochs=15", "refresh.learning_rate_factor=0.5"),
 )
 
 
 @pytest.fixture(scope="module")
-def shallow() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(xception, "_MIDDLE_BLOCKS", 1)
-        yield
-
-
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory, shallow: None) -> Bundle:
-    """A small starter that has learned from drawn hands."""
-    wanted = recipe.load("starter", SMALL)
-    drawn = Drawn(wanted.phantoms.training)
-    parts = drawn.parts({}, 0, wanted.phantoms.counts)
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small model that has learned from bars."""
+    numbers = {Part.TRAINING: 400, Part.VALIDATION: 50, Part.CALIBRATION: 500, Part.TEST: 100}
+    parts = {part: bars(number * 10_000, count) for number, (part, count) in enumerate(numbers.items(), 1)}
     folder = tmp_path_factory.mktemp("parent")
-    made = fit.fit(wanted, fit.Data(parts, drawn.description, are_radiographs=False), folder / "bundle", folder)
+    data = fit.Data(parts, "bars", are_radiographs=False)
+    made = fit.fit(recipe.load("starter", OF_BARS), data, folder / "bundle", folder, processes=1)
     assert made is not None
     return made
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A store with 1,500 bars, and their digests."""
+    store = tmp_path_factory.mktemp("stored")
+    return store, draw_all(store, SEEN, rows=0)
+
+
 @pytest.fixture
-def site(carpus_env: CarpusEnvironment, parent: Bundle) -> Path:
-    """1,200 drawn hands whose reader takes girls for six months older, and a small starter that does not."""
-    fill(carpus_env.store, hands(RADIOGRAPHS), girls_older, ROWS)
-    registry.register(parent.folder)
-    registry.promote(parent.digest, "a test")
+def site(carpus_env: CarpusEnvironment, parent: Bundle, stored: tuple[Path, list[str]]) -> Path:
+    """1,500 radiographs whose reader takes girls for six months older, and a model that does not."""
+    store, digests = stored
+    shutil.copytree(store / "standard", carpus_env.store / "standard")
+    enter(SEEN, digests, girls_older)
+    _promote(parent)
     return carpus_env.store
+
+
+def _promote(made: Bundle) -> None:
+    registry.register(made.folder)
+    registry.promote(made.digest, "a test")
 
 
 def decisions() -> list[ModelDecision]:
@@ -93,7 +101,7 @@ def mae_of_girls(checked: Bundle, folder: Path) -> float:
 def test_a_site_s_standard_is_learned_and_a_candidate_of_shuffled_reads_is_refused(
     site: Path, parent: Bundle, tmp_path: Path
 ) -> None:
-    done = refresh("phantoms")
+    done = refresh("none")
     assert done.judgement.verdict is gate.Verdict.PROMOTED, done.judgement.reasons
     _, made = registry.active()
     assert (made.card.name, made.card.version) == ("starter", "0.1.2")
@@ -105,12 +113,12 @@ def test_a_site_s_standard_is_learned_and_a_candidate_of_shuffled_reads_is_refus
         assert session.get_one(ModelVersion, row.parent_id).sha256 == parent.digest
     _assert_kept(done)
     assert not (site / FOLDER).exists()
-    again = refresh("phantoms")
+    again = refresh("none")
     assert again.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
     assert again.judgement.reasons == ("0 of 100 new reads",)
     assert active() == made.digest
     _shuffle_what_is_learned_from()
-    worse = refresh("phantoms")
+    worse = refresh("none")
     assert worse.judgement.verdict is gate.Verdict.REFUSED
     assert active() == made.digest
     assert [one.decision for one in decisions()] == ["promoted", "refreshed", "not enough data", "refused"]
@@ -129,7 +137,7 @@ def _assert_kept(done: Refreshed) -> None:
     assert kept.id == done.decision_id
     assert model_store().folder / str(kept.report) == done.page
     assert "<svg" in page
-    assert kept.figures["counts"]["new_reads"] >= RADIOGRAPHS or "refused" in kept.decision
+    assert kept.figures["counts"]["new_reads"] >= len(SEEN) or "refused" in kept.decision
     assert kept.figures["rules"]["min_test_reads"] == 300
     assert sum(kept.figures["counts"]["radiographs"]["test"].values()) >= 300
 
@@ -160,13 +168,13 @@ def test_a_refresh_that_ends_anywhere_leaves_the_active_version_and_the_next_goe
     site: Path, parent: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _rows()
-    for point in ("refresh_begun", "refresh_fitted", "refresh_judged", "refresh_uncommitted"):
+    for point in POINTS:
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(fault, "point", lambda name, wanted=point: _end(name == wanted))
-            refresh("phantoms")
+            refresh("none")
         assert active() == parent.digest
         assert _rows() == before
-    assert refresh("phantoms").judgement.verdict is gate.Verdict.PROMOTED
+    assert refresh("none").judgement.verdict is gate.Verdict.PROMOTED
     assert [one.decision for one in decisions()] == ["promoted", "refreshed"]
     assert active() != parent.digest
 
@@ -218,11 +226,12 @@ def test_an_equal_candidate_is_never_refused_by_noise(site: Path, parent: Bundle
         assert judgement.verdict is gate.Verdict.PROMOTED, (seed, judgement.reasons)
 
 
-def test_with_too_few_reads_nothing_is_fitted(carpus_env: CarpusEnvironment, parent: Bundle) -> None:
-    fill(carpus_env.store, hands(120), girls_older, ROWS)
-    registry.register(parent.folder)
-    registry.promote(parent.digest, "a test")
-    done = refresh("phantoms")
+def test_with_too_few_reads_nothing_is_fitted(
+    carpus_env: CarpusEnvironment, parent: Bundle, stored: tuple[Path, list[str]]
+) -> None:
+    enter(SEEN[:120], stored[1][:120], girls_older)
+    _promote(parent)
+    done = refresh("none")
     assert done.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
     (reason,) = done.judgement.reasons
     assert reason.endswith("of 300 test reads")
@@ -235,7 +244,7 @@ def test_with_too_few_reads_nothing_is_fitted(carpus_env: CarpusEnvironment, par
 def test_after_ten_uses_the_split_is_renewed(site: Path, parent: Bundle) -> None:
     with transaction() as session:
         session.add_all(ModelDecision(decision="refused", figures={"last_read_id": 0}) for _ in range(10))
-    done = refresh("phantoms")
+    done = refresh("none")
     assert done.judgement.reasons[0] == "0 of 300 test reads"
     assert [one.decision for one in decisions()][-2:] == ["new split", "not enough data"]
     assert len(open_site().parts[Part.TEST]) == 0
