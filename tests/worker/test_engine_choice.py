@@ -1,10 +1,13 @@
 """Which engine runs a bundle: the setting's, or by what is installed, its graphs and whether there is a GPU."""
 
+import ctypes
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -91,6 +94,36 @@ def test_a_machine_without_the_driver_has_no_gpu_and_tensorflow_is_not_asked(mon
     monkeypatch.setattr(choice, "_CUDA", "libof_no_driver.so")
     monkeypatch.setattr(tensorflow, "prepare_tensorflow", lambda: pytest.fail("imported for nothing"))
     assert not choice._tensorflow_has_gpu()
+
+
+class _Driver:
+    """NVIDIA's library on a machine with so many GPUs, or one where it cannot be started."""
+
+    def __init__(self, status: int, gpus: int) -> None:
+        self.cuInit = lambda flags: status
+        self._gpus = gpus
+
+    def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802  the library's name
+        count._obj.value = self._gpus
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "seen_by_tensorflow", "expected"),
+    [
+        (_Driver(status=0, gpus=2), ["GPU:0"], True),
+        (_Driver(status=0, gpus=2), [], False),  # built without CUDA
+        (_Driver(status=0, gpus=0), ["asked for nothing"], False),
+        (_Driver(status=100, gpus=0), ["asked for nothing"], False),  # CUDA_ERROR_NO_DEVICE
+    ],
+)
+def test_a_gpu_counts_where_tensorflow_sees_it(
+    monkeypatch: pytest.MonkeyPatch, driver: _Driver, seen_by_tensorflow: list[str], expected: bool
+) -> None:
+    config = SimpleNamespace(list_physical_devices=lambda kind: seen_by_tensorflow)
+    monkeypatch.setattr(tensorflow, "prepare_tensorflow", lambda: SimpleNamespace(config=config))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
+    assert choice._tensorflow_has_gpu() == expected
 
 
 WITHOUT_TENSORFLOW = """
