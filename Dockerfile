@@ -1,5 +1,6 @@
-# One image a kind of process: `service` (listener, read worker, Flower, migration), `tensorflow` and `gpu` (assess worker).
-# Each installs its lock file by hash and nothing else.
+# One image a kind of process: `service` (listener, read worker, Flower, migration), `cpu` and `gpu` (assess worker), and
+# `tensorflow` (assess worker on a processor for bundles without a graph for OpenVINO). Each installs its lock file by hash
+# and nothing else.
 
 FROM python:3.12-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PATH=/opt/carpus/bin:$PATH
@@ -10,6 +11,9 @@ FROM base AS build
 RUN python -m venv /opt/carpus
 COPY locks locks
 RUN pip install --require-hashes --requirement locks/base.txt
+
+FROM build AS build-cpu
+RUN pip install --require-hashes --requirement locks/cpu.txt
 
 FROM build AS build-tensorflow
 RUN pip install --require-hashes --requirement locks/tensorflow.txt
@@ -29,6 +33,10 @@ FROM build AS install
 COPY --from=source /app ./
 RUN pip install --no-deps --no-build-isolation .
 
+FROM build-cpu AS install-cpu
+COPY --from=source /app ./
+RUN pip install --no-deps --no-build-isolation .
+
 FROM build-tensorflow AS install-tensorflow
 COPY --from=source /app ./
 RUN pip install --no-deps --no-build-isolation .
@@ -44,6 +52,9 @@ RUN groupadd --system --gid 10001 carpus \
     && install --directory --owner carpus --group carpus /var/lib/carpus/store
 COPY worker/flowerconfig.py worker/flowerconfig.py
 USER 10001:10001
+
+FROM runtime AS cpu
+COPY --from=install-cpu /opt/carpus /opt/carpus
 
 FROM runtime AS tensorflow
 COPY --from=install-tensorflow /opt/carpus /opt/carpus

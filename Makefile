@@ -81,6 +81,7 @@ fuzz: $(INSTALLED)
 # A lock holds for Python 3.11 and 3.12 alike. It names versions and hashes, and no index.
 locks: $(INSTALLED)
 	$(COMPILE) --output-file locks/base.txt
+	$(COMPILE) --extra cpu --output-file locks/cpu.txt
 	$(COMPILE) --extra tensorflow --output-file locks/tensorflow.txt
 	$(COMPILE) --extra gpu --extra training --output-file locks/gpu.txt
 	$(COMPILE) --extra tensorflow --extra training --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt

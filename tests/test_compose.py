@@ -203,5 +203,5 @@ def test_every_stage_named_is_in_the_dockerfile(services: dict[str, Any]) -> Non
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     assert {service["build"]["target"] for service in services.values() if "build" in service} <= stages
     locks = re.findall(r"--requirement (\S+)", (ROOT / "Dockerfile").read_text())
-    assert len(locks) == 3
+    assert len(locks) == 4
     assert all((ROOT / name).is_file() for name in locks)

@@ -7,6 +7,7 @@ from db.errors import CarpusError
 from training.commands.calibrate import calibrate
 from training.commands.compare import compare
 from training.commands.evaluate import evaluate
+from training.commands.export import export
 from training.commands.fit import fit
 from training.commands.novelty import novelty
 from training.commands.phantom import phantom
@@ -21,7 +22,7 @@ app = typer.Typer(
 )
 errors = Console(stderr=True)
 
-for command in (fit, evaluate, calibrate, novelty, compare, survey, phantom, silhouettes):
+for command in (fit, evaluate, calibrate, novelty, export, compare, survey, phantom, silhouettes):
     app.command(rich_help_panel="Make and judge bundles")(command)
 for choice in (refresh, site_calibration, register, promote, rollback, shadow, retire):
     app.command(rich_help_panel="Choose what assesses")(choice)

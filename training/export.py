@@ -1,7 +1,7 @@
 """Export a fitted network as a bundle: one function with both sexes and Grad-CAM in it, and the card.
 
-Before it: `training.fit` and `training.evaluate`. After it: `worker.bundle` checks what this wrote, and an engine runs
-it.
+Before it: `training.fit` and `training.evaluate`. On the way: `training.conversion` writes the same function for
+OpenVINO. After it: `worker.bundle` checks what this wrote, and an engine runs it.
 
 References
 ----------
@@ -12,20 +12,23 @@ doi:10.1109/ICCV.2017.74.
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+from rich import print as show
+from rich.markup import escape
 
 from db.errors import PermanentError
+from training.conversion import ConversionError, convert
 from training.networks.head import LOGITS
 from training.networks.network import BACKBONE, HEAD, members
-from worker.bundle import CARD, NETWORK, SAVED_MODEL, Bundle, file_digests, load
+from worker.bundle import CARD, NETWORK, OPENVINO, SAVED_MODEL, Bundle, file_digests, load
 from worker.card import Card
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
+_LIBRARIES = ("tensorflow", "keras", "openvino", "numpy", "opencv-python-headless")
 
 
 class ExportError(PermanentError):
@@ -59,12 +62,14 @@ class Member(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             tape.watch(feature_map)
             if_female = self._answer(feature_map, tf.zeros_like(sex))
             if_male = self._answer(feature_map, tf.ones_like(sex)) if self._takes_sex else if_female
-            months = tf.where(sex == 1, if_male, if_female)
-            explained = tf.where(tf.math.is_nan(sex), (if_female + if_male) / 2, months)
+        # What is explained are the months for the sex, or the mean of both. That is told by weights of the gradient and
+        # not by selecting one of the two, for OpenVINO lacks an operation in the gradient of a selection.
+        male = tf.where(tf.math.is_nan(sex), 0.5, tf.where(sex == 1, 1.0, 0.0))
+        gradient = tape.gradient([if_female, if_male], feature_map, output_gradients=[1 - male, male])
         return {
             "bone_age_if_female_months": if_female,
             "bone_age_if_male_months": if_male,
-            "heat_map": _grad_cam(feature_map, tape.gradient(explained, feature_map)),
+            "heat_map": _grad_cam(feature_map, gradient),
             "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
         }
 
@@ -154,13 +159,40 @@ def export(network: keras.Model, card: Card, folder: Path, extra: Sequence[Path]
     """
     facts = {
         "parameters": network.count_params(),
-        "library_versions": {library: version(library) for library in _LIBRARIES},
+        "library_versions": _versions(),
     }
     with _replacing(folder) as fresh:
-        _write_network(network, card, fresh)
+        # A model made of the same layers but never compiled has no optimiser, which would be two thirds of the file.
+        keras.Model(network.inputs, network.outputs, name=network.name).save(fresh / NETWORK)
+        _write_graphs(network, card, fresh)
         for file in extra:
             shutil.copy(file, fresh / file.name)
         _write_card(card.model_copy(update=facts), fresh)
+    return load(folder)
+
+
+def export_again(made: Bundle, folder: Path) -> Bundle:
+    """Write a bundle's graphs anew, from the network that it keeps; all else stays, its weights too.
+
+    Parameters
+    ----------
+    made
+        The bundle, such as one from before there was a graph for OpenVINO. Not changed, unless it lies in that folder.
+    folder
+        Where the new one shall lie.
+
+    Returns
+    -------
+    Bundle
+        As `worker.bundle.load` reads it back.
+    """
+    network = keras.saving.load_model(made.folder / NETWORK, compile=False)
+    card = made.card.model_copy(update={"library_versions": _versions()})
+    with _replacing(folder) as fresh:
+        graphs = shutil.ignore_patterns(CARD, SAVED_MODEL, OPENVINO.partition("/")[0])
+        shutil.copytree(made.folder, fresh, dirs_exist_ok=True, ignore=graphs)
+        _write_graphs(network, card, fresh)
+        _write_card(card, fresh)
     return load(folder)
 
 
@@ -233,12 +265,23 @@ def _write_card(card: Card, folder: Path) -> None:
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
-def _write_network(network: keras.Model, card: Card, folder: Path) -> None:
-    # A model made of the same layers but never compiled has no optimiser, whose state would be two thirds of the file.
-    keras.Model(network.inputs, network.outputs, name=network.name).save(folder / NETWORK)
+def _write_graphs(network: keras.Model, card: Card, folder: Path) -> None:
     function = AssessFunction(network, card)
     signatures = {"serving_default": function.signature}
     tf.saved_model.save(function, str(folder / SAVED_MODEL), signatures=signatures)
+    try:
+        convert(folder)
+    except ConversionError as error:
+        show(f"no graph for OpenVINO, so that the bundle needs TensorFlow: {escape(str(error))}")
+
+
+def _versions() -> dict[str, str]:
+    """Return those of the libraries that a bundle comes from; OpenVINO need not be there."""
+    found = {}
+    for library in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def _mean(found: list[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:

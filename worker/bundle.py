@@ -17,6 +17,7 @@ from worker.card import Card
 CARD = "card.json"
 NETWORK = "network.keras"
 SAVED_MODEL = "saved_model"
+OPENVINO = "openvino/model.xml"  # the same graph, beside its weights; older bundles have none
 RECIPE = "recipe.json"  # that it was made by, where it says
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from db import log, model_versions
-from db.errors import BundleError, CarpusError, TransientError
+from db.errors import CarpusError, TransientError
 from db.model_versions import Served
 from db.session import transaction
 from db.vocabulary import ModelStatus
 from worker import bundle, correction, settings
 from worker.active import Active, facts_of, novelty_check
 from worker.bundle import Bundle, starter_folder
+from worker.engines import choice
 from worker.model_store import model_store
 from worker.views import with_views
 
@@ -171,7 +172,8 @@ def _loaded(wanted: Served, known: tuple[Active, ...]) -> Active:
     if loaded is None:
         loaded = load(model_store().fetch(wanted.sha256))
     card, digest = loaded.bundle.card, loaded.bundle.digest
-    logger.info("model_loaded", name=card.name, version=card.version, sha256=digest, site=site and site.id)
+    facts = {"sha256": digest, "engine": loaded.engine_name, "site": site and site.id}
+    logger.info("model_loaded", name=card.name, version=card.version, **facts)
     return replace(loaded, site=site)
 
 
@@ -186,15 +188,13 @@ def load(checked: Bundle) -> Active:
     Raises
     ------
     BundleError
-        When it lacks what its card promises.
+        When it lacks what its card promises, or its network cannot be loaded.
+    SettingsError
+        When the engine that the settings want is not installed.
     """
-    from worker.engines import tensorflow
-
     chosen = settings.worker()
     views = chosen.views or checked.card.views
-    try:
-        engine = with_views(tensorflow.load(checked, cpu_threads=chosen.engine_threads), views)
-    except (OSError, ValueError) as error:  # TensorFlow's, of a graph that is none
-        raise BundleError(f"{checked.folder}: the network cannot be loaded: {error}") from error
-    engine.warm_up()
-    return Active(checked, engine, "tensorflow", views, novelty_check(checked, views))
+    engine, name = choice.load(checked, chosen.engine, chosen.engine_threads)
+    viewing = with_views(engine, views)
+    viewing.warm_up()
+    return Active(checked, viewing, name.value, views, novelty_check(checked, views))

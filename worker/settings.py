@@ -12,6 +12,7 @@ from db.errors import SettingsError
 from db.settings import EntitySettings, PEMFile, Seconds, Settings
 from db.tls import calling_context, variable
 from worker.bundle import starter_folder
+from worker.engines import EngineName
 from worker.limits import Limits
 
 # What a read may take beyond its time limit until the claim lapses: ending a process and starting its successor.
@@ -49,7 +50,12 @@ class WorkerSettings(EntitySettings):
     views: int | None = Field(
         None, description="turned and mirrored views of a radiograph to average over, 1 or 10; the model card's"
     )
-    engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; TensorFlow's choice")
+    engine: EngineName | None = Field(
+        None,
+        description="what runs the network, `openvino` or `tensorflow`; OpenVINO unless TensorFlow has a GPU, or the "
+        "bundle no graph for it",
+    )
+    engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; the engine's choice")
 
     destination_ca: PEMFile = Field(
         None, description="PEM file of the authorities of destinations that are reached by TLS"

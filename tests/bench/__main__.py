@@ -8,11 +8,13 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, demo, pipeline, store
+from tests.bench import assess, audit, bfloat16, demo, engines, pipeline, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "assess": assess.measure,
+    "engines": engines.measure,
+    "bfloat16": bfloat16.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
     "audit": audit.measure,

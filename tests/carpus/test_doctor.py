@@ -99,11 +99,26 @@ def test_a_missing_package_is_named_with_its_extra(bare: Path, monkeypatch: pyte
     assert machine_checks.packages() == Finding("packages", "missing: keras", "pip install carpus[tensorflow]")
 
 
+@pytest.mark.parametrize(
+    ("without", "expected"),
+    [
+        ({"openvino"}, Finding("packages", "all 14 found")),
+        ({"tensorflow", "keras"}, Finding("packages", "all 13 found")),
+        ({"openvino", "tensorflow", "keras"}, Finding("packages", "missing: openvino", "pip install carpus[cpu]")),
+    ],
+)
+def test_one_engine_is_enough(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, without: set[str], expected: Finding
+) -> None:
+    monkeypatch.setattr(machine_checks, "find_spec", lambda name: None if name in without else object())
+    assert machine_checks.packages() == expected
+
+
 def test_the_extra_for_12_bit_jpeg_is_missed_and_not_demanded(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_checks, "find_spec", lambda name: None if name == "libjpeg" else object())
-    assert machine_checks.packages() == Finding("packages", "all 14 found, no 12-bit JPEG without carpus[jpeg12]")
+    assert machine_checks.packages() == Finding("packages", "all 15 found, no 12-bit JPEG without carpus[jpeg12]")
     monkeypatch.setattr(machine_checks, "find_spec", lambda name: object())
-    assert machine_checks.packages() == Finding("packages", "all 14 found")
+    assert machine_checks.packages() == Finding("packages", "all 15 found")
 
 
 @pytest.mark.parametrize("login", ["carpus", ":secret", "carpus:"])

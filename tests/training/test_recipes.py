@@ -22,7 +22,7 @@ from worker import radiograph
 from worker.active import Active
 from worker.assess import assess
 from worker.bundle import Bundle
-from worker.engines import tensorflow
+from worker.engines import openvino, tensorflow
 from worker.serving import Serving
 from worker.views import with_views
 
@@ -59,6 +59,7 @@ def test_every_recipe_ends_in_a_bundle_that_a_worker_serves(
     wanted = tiny(name)
     made = fit.fit(wanted, data(), tmp_path / "made", tmp_path / "work", processes=1)
     assert made is not None
+    assert openvino.has_graph(made)  # which the export has compared with TensorFlow's
     row = served(made, carpus_env.store)
     heat_map = np.array(row.heat_map)
     assert heat_map.ndim == 2

@@ -1,6 +1,11 @@
+"""Both engines keep the same contract, on the same bundle."""
+
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +14,9 @@ import pytest
 
 from db.errors import BundleError
 from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, card, export_narrow
-from worker.bundle import Bundle
-from worker.engines import Engine, tensorflow
+from training import conversion
+from worker.bundle import OPENVINO, SAVED_MODEL, Bundle, file_digests
+from worker.engines import Engine, openvino, tensorflow
 
 pytestmark = KERAS_ON_NUMPY_2
 
@@ -22,9 +28,17 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return export_narrow(tmp_path_factory.mktemp("bundle") / "narrow")
 
 
+LOADERS: dict[str, Callable[[Bundle], Engine]] = {"tensorflow": tensorflow.load, "openvino": openvino.load}
+
+
+@pytest.fixture(scope="module", params=LOADERS)
+def load(request: pytest.FixtureRequest) -> Callable[[Bundle], Engine]:
+    return LOADERS[request.param]
+
+
 @pytest.fixture(scope="module")
-def engine(narrow: Bundle) -> Engine:
-    loaded = tensorflow.load(narrow)
+def engine(narrow: Bundle, load: Callable[[Bundle], Engine]) -> Engine:
+    loaded = load(narrow)
     loaded.warm_up()
     return loaded
 
@@ -105,12 +119,16 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inputs = [tf.TensorSpec((None, ROWS, COLUMNS, 1), tf.float32, "image"), tf.TensorSpec((None,), tf.float32, "sex")]
     module = tf.Module()
     module.signature = tf.function(answer, input_signature=inputs)
-    tf.saved_model.save(module, str(folder / "saved_model"), signatures={"serving_default": module.signature})
+    tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": module.signature})
+    conversion.convert(folder)
     return folder
 
 
-def test_a_network_that_answers_stages_gives_their_probabilities(staging: Path) -> None:
-    loaded = tensorflow.load(Bundle(staging, card().model_copy(update={"answers": "stages"}), "a" * 64))
+def test_a_network_that_answers_stages_gives_their_probabilities(
+    staging: Path, load: Callable[[Bundle], Engine]
+) -> None:
+    facts = {"answers": "stages", "files": file_digests(staging)}
+    loaded = load(Bundle(staging, card().model_copy(update=facts), "a" * 64))
     predictions = loaded.predict(radiographs(2), sexes(1, NAN))
     assert predictions.stage_probabilities is not None
     assert predictions.stage_probabilities.tolist() == [[0.5, 0.25, 0.25]] * 2
@@ -118,16 +136,23 @@ def test_a_network_that_answers_stages_gives_their_probabilities(staging: Path) 
 
 
 def test_a_network_without_the_stages_that_its_card_promises_is_refused(
-    narrow: Bundle,
+    narrow: Bundle, load: Callable[[Bundle], Engine]
 ) -> None:
     promised = Bundle(narrow.folder, narrow.card.model_copy(update={"answers": "stages"}), narrow.digest)
     with pytest.raises(BundleError, match="the exported function lacks stage_probabilities"):
-        tensorflow.load(promised)
+        load(promised)
 
 
-def test_importing_the_engine_does_not_import_tensorflow() -> None:
-    script = (
-        "import sys, worker.engines.tensorflow, worker.preprocess; print({'tensorflow', 'keras'} & set(sys.modules))"
-    )
+@pytest.mark.parametrize("name", LOADERS)
+def test_a_graph_that_is_none_is_refused(narrow: Bundle, name: str, tmp_path: Path) -> None:
+    shutil.copytree(narrow.folder, tmp_path / "copy")
+    for graph in (OPENVINO, f"{SAVED_MODEL}/saved_model.pb"):
+        (tmp_path / "copy" / graph).write_text("no graph")
+    with pytest.raises(BundleError, match="the network cannot be loaded"):
+        LOADERS[name](replace(narrow, folder=tmp_path / "copy"))
+
+
+def test_importing_the_engines_imports_no_machine_learning() -> None:
+    script = "import sys, worker.engines.choice; print({'tensorflow', 'keras', 'openvino'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -6,7 +6,7 @@ import pytest
 from db.errors import SettingsError
 from worker import bundle, settings
 from worker.bundle import starter_folder
-from worker.engines import Predictions, tensorflow
+from worker.engines import EngineName, Predictions, choice
 from worker.serving import load
 from worker.views import with_views
 
@@ -60,7 +60,7 @@ def test_the_setting_replaces_the_number_of_the_card(
     told: str | None, views: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Brightest()
-    monkeypatch.setattr(tensorflow, "load", lambda *_, **__: engine)
+    monkeypatch.setattr(choice, "load", lambda *_: (engine, EngineName.OPENVINO))
     if told is not None:
         monkeypatch.setenv("CARPUS_VIEWS", told)
     settings.worker.cache_clear()

@@ -5,6 +5,7 @@ Before them: `worker.preprocess`. After them: staging, explaining and recording.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,13 @@ class Predictions:
     heat_map: Float32
     embedding: Float32
     stage_probabilities: Float32 | None = None
+
+
+class EngineName(StrEnum):
+    """What can run a bundle, as the setting and assessments name it; see `worker.engines.choice`."""
+
+    OPENVINO = "openvino"
+    TENSORFLOW = "tensorflow"
 
 
 class Engine(Protocol):

@@ -5,30 +5,24 @@ imports this module stays light; a process that has loaded one must not fork.
 """
 
 import os
-from dataclasses import fields
 from typing import Any
-
-import numpy as np
 
 from db.errors import BundleError
 from worker.bundle import SAVED_MODEL, Bundle
 from worker.engines import Float32, Predictions
-
-_STAGE_PROBABILITIES = "stage_probabilities"
+from worker.engines.contract import Contract
 
 
 class TensorFlowEngine:
     """A bundle loaded into TensorFlow; see `worker.engines.Engine`."""
 
     def __init__(self, bundle: Bundle, assess: Any) -> None:
-        preprocessing = bundle.card.preprocessing
-        self._image_shape = (preprocessing.rows, preprocessing.columns, 1)
+        self._contract = Contract(bundle, set(assess.structured_outputs))
         self._assess = assess
-        self._outputs = _outputs(bundle, set(assess.structured_outputs))
 
     def warm_up(self) -> None:
         """Run once on an empty radiograph, so that the first real one does not pay for the set-up."""
-        self.predict(np.zeros((1, *self._image_shape), np.float32), np.zeros(1, np.float32))
+        self.predict(*self._contract.nothing())
 
     def predict(self, image: Float32, sex: Float32) -> Predictions:
         """Assess n radiographs; a TensorFlow function may be called from several threads at once.
@@ -50,12 +44,9 @@ class TensorFlowEngine:
         ValueError
             If the shapes are not those of the card, or a sex is another number.
         """
-        if image.shape != (len(sex), *self._image_shape):
-            raise ValueError(f"expected images {(len(sex), *self._image_shape)}, received {image.shape}")
-        if not np.all(np.isnan(sex) | (sex == 0) | (sex == 1)):
-            raise ValueError("expected sex as 1 (male), 0 (female) or NaN (unknown), received another number")
+        self._contract.check(image, sex)
         outputs = self._assess(image=image, sex=sex)
-        return Predictions(**{name: outputs[name].numpy() for name in self._outputs})
+        return Predictions(**{name: outputs[name].numpy() for name in self._contract.outputs})
 
 
 def load(bundle: Bundle, cpu_threads: int | None = None) -> TensorFlowEngine:
@@ -76,23 +67,16 @@ def load(bundle: Bundle, cpu_threads: int | None = None) -> TensorFlowEngine:
     Raises
     ------
     BundleError
-        If the exported function lacks an output that the card promises.
+        If the exported function cannot be loaded, or lacks an output that the card promises.
     RuntimeError
         If `cpu_threads` is given, but TensorFlow has already run something in this process.
     """
     tf = prepare_tensorflow(cpu_threads)
-    loaded = tf.saved_model.load(str(bundle.folder / SAVED_MODEL))
+    try:
+        loaded = tf.saved_model.load(str(bundle.folder / SAVED_MODEL))
+    except (OSError, ValueError) as error:  # TensorFlow's, of a graph that is none
+        raise BundleError(f"{bundle.folder}: the network cannot be loaded: {error}") from error
     return TensorFlowEngine(bundle, loaded.signatures["serving_default"])
-
-
-def _outputs(bundle: Bundle, given: set[str]) -> list[str]:
-    """Return the outputs to take; only networks that answer stages must give stage probabilities."""
-    names = [field.name for field in fields(Predictions)]
-    is_needed = bundle.card.answers == "stages"
-    missing = [name for name in names if name not in given and (is_needed or name != _STAGE_PROBABILITIES)]
-    if missing:
-        raise BundleError(f"{bundle.folder}: the exported function lacks {', '.join(missing)}; export it again")
-    return [name for name in names if name in given]
 
 
 def prepare_tensorflow(cpu_threads: int | None = None) -> Any:
