@@ -1,6 +1,6 @@
 # One image a kind of process: `service` (listener, read worker, Flower, migration), `cpu` and `gpu` (assess worker), and
-# `tensorflow` (assess worker on a processor for bundles without a graph for OpenVINO). Each installs its lock file by hash
-# and nothing else.
+# `training` (the trainer on a processor, and an assess worker for bundles without a graph for OpenVINO). Each installs its
+# lock file by hash and nothing else.
 
 FROM python:3.12-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PATH=/opt/carpus/bin:$PATH
@@ -15,8 +15,8 @@ RUN pip install --require-hashes --requirement locks/base.txt
 FROM build AS build-cpu
 RUN pip install --require-hashes --requirement locks/cpu.txt
 
-FROM build AS build-tensorflow
-RUN pip install --require-hashes --requirement locks/tensorflow.txt
+FROM build AS build-training
+RUN pip install --require-hashes --requirement locks/training.txt
 
 FROM build AS build-gpu
 RUN pip install --require-hashes --requirement locks/gpu.txt
@@ -37,7 +37,7 @@ FROM build-cpu AS install-cpu
 COPY --from=source /app ./
 RUN pip install --no-deps --no-build-isolation .
 
-FROM build-tensorflow AS install-tensorflow
+FROM build-training AS install-training
 COPY --from=source /app ./
 RUN pip install --no-deps --no-build-isolation .
 
@@ -56,8 +56,8 @@ USER 10001:10001
 FROM runtime AS cpu
 COPY --from=install-cpu /opt/carpus /opt/carpus
 
-FROM runtime AS tensorflow
-COPY --from=install-tensorflow /opt/carpus /opt/carpus
+FROM runtime AS training
+COPY --from=install-training /opt/carpus /opt/carpus
 
 FROM runtime AS gpu
 COPY --from=install-gpu /opt/carpus /opt/carpus

@@ -82,7 +82,7 @@ fuzz: $(INSTALLED)
 locks: $(INSTALLED)
 	$(COMPILE) --output-file locks/base.txt
 	$(COMPILE) --extra cpu --output-file locks/cpu.txt
-	$(COMPILE) --extra tensorflow --output-file locks/tensorflow.txt
+	$(COMPILE) --extra tensorflow --extra training --output-file locks/training.txt
 	$(COMPILE) --extra gpu --extra training --output-file locks/gpu.txt
 	$(COMPILE) --extra tensorflow --extra training --extra embedded --extra jpeg12 --extra dev --output-file locks/all.txt
 

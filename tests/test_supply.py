@@ -138,7 +138,7 @@ def is_gpl(licence: str) -> bool:
 
 
 def test_what_is_installed_by_default_holds_nothing_under_the_gpl() -> None:
-    default = licences("tensorflow") | licences("cpu")
+    default = licences("training") | licences("cpu")
     assert len(default) > 60
     assert {name: licence for name, licence in default.items() if is_gpl(licence)} == {}
 

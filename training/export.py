@@ -1,16 +1,12 @@
-"""Export a fitted network as a bundle: one function with both sexes and Grad-CAM in it, and the card.
+"""Export a fitted network as a bundle: the function of `training.assess_function`, and the card.
 
 Before it: `training.fit` and `training.evaluate`. On the way: `training.conversion` writes the same function for
 OpenVINO. After it: `worker.bundle` checks what this wrote, and an engine runs it.
-
-References
-----------
-Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, 2017,
-doi:10.1109/ICCV.2017.74.
 """
 
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -22,9 +18,8 @@ from rich import print as show
 from rich.markup import escape
 
 from db.errors import PermanentError
+from training.assess_function import AssessFunction
 from training.conversion import ConversionError, convert
-from training.networks.head import LOGITS
-from training.networks.network import BACKBONE, HEAD, members
 from worker.bundle import CARD, NETWORK, OPENVINO, SAVED_MODEL, Bundle, file_digests, load
 from worker.card import Card
 
@@ -33,109 +28,6 @@ _LIBRARIES = ("tensorflow", "keras", "openvino", "numpy", "opencv-python-headles
 
 class ExportError(PermanentError):
     """A bundle cannot be written where it is wanted."""
-
-
-class Member(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
-    """One network of a bundle: its backbone runs once, all else touches only its feature map.
-
-    Parameters
-    ----------
-    network
-        From `training.networks`, in float32.
-    answers
-        ``bone_age`` or ``stages``.
-    takes_sex
-        Whether it is told the sex.
-    """
-
-    def __init__(self, network: keras.Model, *, answers: str, takes_sex: bool) -> None:
-        super().__init__()
-        self.backbone, self.head = network.get_layer(BACKBONE), network.get_layer(HEAD)
-        self._takes_sex = takes_sex
-        if answers == "stages":
-            self._logits = keras.Model(self.head.inputs, self.head.get_layer(LOGITS).output)
-
-    def months(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return months under both sexes, the heat map of the months, and the embedding."""
-        feature_map = self.backbone(image, training=False)
-        with tf.GradientTape() as tape:
-            tape.watch(feature_map)
-            if_female = self._answer(feature_map, tf.zeros_like(sex))
-            if_male = self._answer(feature_map, tf.ones_like(sex)) if self._takes_sex else if_female
-        # What is explained are the months for the sex, or the mean of both. That is told by weights of the gradient and
-        # not by selecting one of the two, for OpenVINO lacks an operation in the gradient of a selection.
-        male = tf.where(tf.math.is_nan(sex), 0.5, tf.where(sex == 1, 1.0, 0.0))
-        gradient = tape.gradient([if_female, if_male], feature_map, output_gradients=[1 - male, male])
-        return {
-            "bone_age_if_female_months": if_female,
-            "bone_age_if_male_months": if_male,
-            "heat_map": _grad_cam(feature_map, gradient),
-            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
-        }
-
-    def stages(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the stages' probabilities, the heat map of what speaks for the likeliest, and the embedding."""
-        feature_map = self.backbone(image, training=False)
-        with tf.GradientTape() as tape:
-            tape.watch(feature_map)
-            logits = self._logits([feature_map, tf.where(tf.math.is_nan(sex), tf.zeros_like(sex), sex)], training=False)
-            likeliest = tf.reduce_max(logits, axis=1)
-        is_told = tf.logical_not(tf.math.is_nan(sex)) if self._takes_sex else tf.ones_like(sex, tf.bool)
-        probabilities = tf.where(is_told[:, tf.newaxis], tf.nn.softmax(logits), float("nan"))
-        return {
-            "stage_probabilities": probabilities,
-            "heat_map": _grad_cam(feature_map, tape.gradient(likeliest, feature_map)),
-            "embedding": tf.reduce_mean(feature_map, axis=(1, 2)),
-        }
-
-    def _answer(self, feature_map: tf.Tensor, sex: tf.Tensor) -> tf.Tensor:
-        return tf.squeeze(self.head([feature_map, sex], training=False), axis=1)
-
-
-class AssessFunction(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
-    """The function that every engine runs, from network input to months or stages, heat map and embedding.
-
-    Parameters
-    ----------
-    network
-        From `training.networks`, in float32; of several joined, the months and heat maps are averaged and the
-        embeddings joined.
-    card
-        With its network input, what it answers and whether it takes the sex.
-    """
-
-    def __init__(self, network: keras.Model, card: Card) -> None:
-        super().__init__()
-        self.takes_sex, self.answers = card.takes_sex, card.answers
-        self._members = [Member(one, answers=card.answers, takes_sex=card.takes_sex) for one in members(network)]
-        size = (None, card.preprocessing.rows, card.preprocessing.columns, 1)
-        image = tf.TensorSpec(size, tf.float32, name="image")
-        self.signature = tf.function(self.assess, input_signature=[image, tf.TensorSpec((None,), tf.float32, "sex")])
-
-    def assess(self, image: tf.Tensor, sex: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Assess n radiographs.
-
-        Parameters
-        ----------
-        image
-            (n, rows, columns, 1) float32 in [0, 1], bone bright.
-        sex
-            (n,) float32: 1 male, 0 female, NaN unknown; without which a network that takes it gives no bone age and
-            no stage.
-
-        Returns
-        -------
-        dict
-            The fields of `worker.engines.Predictions`.
-        """
-        if self.answers == "stages":
-            nothing = tf.fill(tf.shape(sex), float("nan"))
-            months = {f"bone_age_{when}months": nothing for when in ("", "if_female_", "if_male_")}
-            return self._members[0].stages(image, sex) | months
-        found = _mean([one.months(image, sex) for one in self._members])
-        months = tf.where(sex == 1, found["bone_age_if_male_months"], found["bone_age_if_female_months"])
-        unknown = tf.math.is_nan(sex) if self.takes_sex else tf.zeros_like(sex, tf.bool)
-        return found | {"bone_age_months": tf.where(unknown, float("nan"), months)}
 
 
 def export(network: keras.Model, card: Card, folder: Path, extra: Sequence[Path] = ()) -> Bundle:
@@ -164,6 +56,7 @@ def export(network: keras.Model, card: Card, folder: Path, extra: Sequence[Path]
     with _replacing(folder) as fresh:
         # A model made of the same layers but never compiled has no optimiser, which would be two thirds of the file.
         keras.Model(network.inputs, network.outputs, name=network.name).save(fresh / NETWORK)
+        _pack(fresh / NETWORK)
         _write_graphs(network, card, fresh)
         for file in extra:
             shutil.copy(file, fresh / file.name)
@@ -191,6 +84,7 @@ def export_again(made: Bundle, folder: Path) -> Bundle:
     with _replacing(folder) as fresh:
         graphs = shutil.ignore_patterns(CARD, SAVED_MODEL, OPENVINO.partition("/")[0])
         shutil.copytree(made.folder, fresh, dirs_exist_ok=True, ignore=graphs)
+        _pack(fresh / NETWORK)
         _write_graphs(network, card, fresh)
         _write_card(card, fresh)
     return load(folder)
@@ -260,15 +154,28 @@ def _replacing(folder: Path) -> Iterator[Path]:
             raise
 
 
+def _pack(network: Path) -> None:
+    """Compress what Keras only puts together; it reads both."""
+    packed = network.with_suffix(".packed")
+    with (
+        zipfile.ZipFile(network) as loose,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as tight,
+    ):
+        for part in loose.infolist():
+            tight.writestr(zipfile.ZipInfo(part.filename), loose.read(part), zipfile.ZIP_DEFLATED)
+    packed.replace(network)
+
+
 def _write_card(card: Card, folder: Path) -> None:
     text = card.model_copy(update={"files": file_digests(folder)}).model_dump_json(indent=2)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_graphs(network: keras.Model, card: Card, folder: Path) -> None:
-    function = AssessFunction(network, card)
-    signatures = {"serving_default": function.signature}
-    tf.saved_model.save(function, str(folder / SAVED_MODEL), signatures=signatures)
+    function = AssessFunction(network, card).signature.get_concrete_function()
+    bare = tf.Module()  # of the network's layers only the weights: as objects they would double the graph
+    bare.weights = list(function.graph.variables)
+    tf.saved_model.save(bare, str(folder / SAVED_MODEL), signatures={"serving_default": function})
     try:
         convert(folder)
     except ConversionError as error:
@@ -282,22 +189,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
     return found
-
-
-def _mean(found: list[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-    """Return the mean over networks: heat maps at the first one's size, the embeddings one after the other."""
-    if len(found) == 1:
-        return found[0]
-    size = tf.shape(found[0]["heat_map"])[1:3]
-    heat_maps = [tf.image.resize(one["heat_map"][..., tf.newaxis], size)[..., 0] for one in found]
-    months = ("bone_age_if_female_months", "bone_age_if_male_months")
-    return {name: tf.add_n([one[name] for one in found]) / len(found) for name in months} | {
-        "heat_map": tf.add_n(heat_maps) / len(found),
-        "embedding": tf.concat([one["embedding"] for one in found], axis=1),
-    }
-
-
-def _grad_cam(feature_map: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Weigh each feature by its mean gradient and keep what speaks for what is explained: (n, h, w) float32 ≥ 0."""
-    weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
-    return tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.narrow_bundle import COLUMNS, KERAS_ON_NUMPY_2, ROWS, card, export_narrow, narrow_network
-from training.export import AssessFunction, ExportError, export
+from training.assess_function import AssessFunction
+from training.export import ExportError, export
 from worker import bundle
 
 pytestmark = KERAS_ON_NUMPY_2

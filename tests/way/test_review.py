@@ -24,6 +24,7 @@ from worker import bundle, radiograph
 from worker.active import Active, novelty_check
 from worker.assess import assess
 from worker.engines import tensorflow
+from worker.serving import Serving
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def reviewed(carpus_env: CarpusEnvironment, starter: Active) -> Callable[[dict[s
                 added = add_radiograph(session, f"1.2.3.{number}", state=State.READ, **columns)
                 claim = states.claim(session, added, ASSESS, 60)
             assert claim is not None
-            assess(claim, starter)
+            assess(claim, Serving(starter))
         with transaction() as session:
             rows = session.scalars(select(Assessment).order_by(Assessment.radiograph_id))
             return dict(zip(pictures, [row.review_reasons for row in rows], strict=True))

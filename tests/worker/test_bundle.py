@@ -90,6 +90,6 @@ def test_a_card_with_an_impossible_value_is_refused_by_key(folder: Path, key: st
 
 def test_the_shipped_bundle_is_whole_small_and_says_what_it_is_for() -> None:
     shipped = bundle.load(bundle.starter_folder())
-    assert sum(path.stat().st_size for path in shipped.folder.rglob("*") if path.is_file()) <= 22_000_000
+    assert sum(path.stat().st_size for path in shipped.folder.rglob("*") if path.is_file()) <= 20_000_000
     assert "not for clinical use" in shipped.card.intended_use
     assert "drawn" in shipped.card.training_data.description
