@@ -14,7 +14,7 @@ WITH_MAKE := $(BIN)/python -I -S carpus/launch.py - SIGTERM - -
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo up doctor test faults fuzz peers recipes comparison lint format bench audit sbom locks clean
+.PHONY: demo up doctor test faults fuzz peers refresh recipes comparison lint format bench audit sbom locks clean
 
 demo: export CARPUS_DEMO_FROM = $(FROM)
 demo: $(INSTALLED)
@@ -40,6 +40,11 @@ faults: $(INSTALLED)
 peers: export MUST_HAVE_PEERS = 1
 peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers
+
+# The starter learns another standard from 1,200 drawn hands while the whole stack is at work; and a refresh that is ended at
+# each of its points. Half an hour or so.
+refresh: $(INSTALLED)
+	REFRESH=long $(BIN)/python -m pytest --capture=no tests/way/test_refresh_whole.py tests/training/test_refresh.py
 
 # Every recipe at full size, weights left out, a few steps on a few drawn hands, and its bundle asked: a quarter of an hour or so.
 recipes: $(INSTALLED)

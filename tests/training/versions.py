@@ -7,7 +7,7 @@ from training.pairs import Answers, Pair
 from training.predictions import Predictions
 from training.refreshing import RefreshRecipe
 
-RULES = RefreshRecipe()
+RULES = RefreshRecipe(gap_margin_months=0.5)
 COUNT = 240
 AGES = np.tile([30.0, 100.0, 140.0, 200.0], COUNT // 4)  # 60 each, of both sexes as many
 IS_MALE = np.arange(COUNT) // 4 % 2 == 1
