@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from carpus.stack import Ports, Stack
 from db import fault
@@ -44,11 +45,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     with Stack(tmp_path, Ports.free(), print) as stack:
         for name in SETTINGS:
             monkeypatch.setenv(name, stack.environment()[name])
-        forget_process_state()
         way = Way(stack)
         way.wait_until(lambda: bool(way.sql("SELECT 1 FROM model_versions WHERE status = 'active'")), "the first model")
         cases = hands(RADIOGRAPHS)
-        enter(cases, draw_all(stack.store, cases, ROWS), girls_older)
+        digests = draw_all(stack.store, cases, ROWS)
+        with monkeypatch.context() as as_owner:
+            as_owner.setenv("CARPUS_DATABASE_URL", stack.postgres.url)
+            forget_process_state()
+            enter(cases, digests, girls_older)
+        forget_process_state()  # from here on as the services are, who may not do everything
         yield way
         forget_process_state()
 
@@ -83,14 +88,15 @@ def test_the_site_s_standard_is_learned_promoted_and_used_while_radiographs_are_
         " JOIN model_decision AS d ON d.active_id = a.model_version_id WHERE d.id = %s",
         done.decision_id,
     )
+    criteria = done.judgement.criteria
     _, made = registry.active()
     before, after = (mae_of_girls(one, tmp_path) for one in (starter, made))
-    print(
-        f"\n{dict(by_version)}; taken up in {taken_up['seconds']:.1f} s; girls' MAE {before:.2f} to {after:.2f} months"
-    )
-    for criterion in done.judgement.criteria:
-        print(f"{criterion.words}: {criterion.difference.value:+.2f}, bound {criterion.difference.bound:+.2f}")
-    print(done.page)
+    found = [
+        f"{dict(by_version)}; taken up in {taken_up['seconds']:.1f} s; girls' MAE {before:.2f} to {after:.2f} months",
+        *(f"{one.words}: {one.difference.value:+.2f}, bound {one.difference.bound:+.2f}" for one in criteria),
+        f"page: {done.page}",
+    ]
+    Console().print("", *found, sep="\n", highlight=False, soft_wrap=True)
     assert (len(results), written) == (IN_FLIGHT, IN_FLIGHT)
     assert set(by_version) == {starter.card.version, made.card.version}
     assert taken_up["seconds"] < TAKEN_UP_SECONDS
