@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from carpus import door_checks, machine_checks, server_checks, waiting_checks
+from carpus import door_checks, machine_checks, model_checks, server_checks, waiting_checks
 from carpus.finding import Finding
 from db.errors import CarpusError
 
@@ -22,6 +22,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     door_checks.limits,
     server_checks.postgres,
     server_checks.broker,
+    model_checks.registry,
     waiting_checks.inbox,
     waiting_checks.commitments,
     waiting_checks.deliveries,

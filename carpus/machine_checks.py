@@ -80,12 +80,15 @@ def variables() -> Finding:
     return Finding("settings", "none malformed or unknown")
 
 
+def store_folder() -> Path:
+    """Return the store that belongs to the database meant."""
+    return Path(_configured_store() or settings.load(StackSettings).home / "store").resolve()
+
+
 def store() -> Finding:
     """Check that radiographs can be stored and that there is room for them."""
-    # The stack has a store of its own; the setting is for processes that are started by themselves.
-    configured = texts().get("CARPUS_STORE") if database.configured_url() else None
-    folder = Path(configured or settings.load(StackSettings).home / "store").resolve()
-    variable = "CARPUS_STORE" if configured else "CARPUS_HOME"
+    folder = store_folder()
+    variable = "CARPUS_STORE" if _configured_store() else "CARPUS_HOME"
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         return Finding("store", f"{nearest} is not writable", f"allow it, or choose another folder by {variable}")
@@ -129,3 +132,8 @@ def flower_login() -> Finding:
     except CarpusError as error:
         return Finding("Flower", str(error), "set both")
     return Finding("Flower", f"login of {login.partition(':')[0]} is set")
+
+
+def _configured_store() -> str | None:
+    """Return the setting, which is for processes that are started by themselves: the stack has a store of its own."""
+    return texts().get("CARPUS_STORE") if database.configured_url() else None
