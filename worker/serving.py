@@ -18,12 +18,14 @@ from db.session import transaction
 from db.vocabulary import ModelStatus
 from worker import bundle, correction, settings
 from worker.active import Active, facts_of, novelty_check
+from worker.batch import Batching
 from worker.bundle import Bundle, starter_folder
-from worker.engines import choice
+from worker.engines import Engine, EngineName, choice
 from worker.model_store import model_store
 from worker.views import with_views
 
 _RETRY_SECONDS = 5.0
+_BATCH_SIZE_ON_GPU = 16
 
 logger = log.get(__name__)
 
@@ -195,6 +197,13 @@ def load(checked: Bundle) -> Active:
     chosen = settings.worker()
     views = chosen.views or checked.card.views
     engine, name = choice.load(checked, chosen.engine, chosen.engine_threads)
-    viewing = with_views(engine, views)
+    viewing = with_views(_batched(engine, name), views)
     viewing.warm_up()
     return Active(checked, viewing, name.value, views, novelty_check(checked, views))
+
+
+def _batched(engine: Engine, name: EngineName) -> Engine:
+    """Return an engine that answers threads together, which pays on a GPU; a processor is as fast one by one."""
+    chosen = settings.worker()
+    size = chosen.batch_size or (_BATCH_SIZE_ON_GPU if choice.is_on_gpu(name) else 1)
+    return engine if size == 1 else Batching(engine, size, chosen.batch_ms / 1000)

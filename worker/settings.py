@@ -55,6 +55,12 @@ class WorkerSettings(EntitySettings):
         description="what runs the network, `openvino` or `tensorflow`; OpenVINO unless TensorFlow has a GPU, or the "
         "bundle no graph for it",
     )
+    batch_size: int | None = Field(
+        None, ge=1, description="radiographs of as many threads that the network sees at once; 16 on a GPU, else 1"
+    )
+    batch_ms: float = Field(
+        2, ge=0, description="how long the first of a batch waits for others where batches are of more than 1"
+    )
     engine_threads: int | None = Field(None, ge=1, description="processor threads of the network; the engine's choice")
 
     destination_ca: PEMFile = Field(

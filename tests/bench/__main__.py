@@ -8,11 +8,12 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, bfloat16, demo, engines, pipeline, store
+from tests.bench import assess, audit, batches, bfloat16, demo, engines, pipeline, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "assess": assess.measure,
+    "batches": batches.measure,
     "engines": engines.measure,
     "bfloat16": bfloat16.measure,
     "demo": demo.measure,

@@ -50,6 +50,11 @@ def load(bundle: Bundle, wanted: EngineName | None = None, cpu_threads: int | No
     return tensorflow.load(bundle, cpu_threads), name
 
 
+def is_on_gpu(name: EngineName) -> bool:
+    """Return whether an engine runs on a GPU here."""
+    return name is EngineName.TENSORFLOW and _tensorflow_has_gpu()
+
+
 def _suiting(bundle: Bundle) -> EngineName:
     """Return the engine that a bundle runs best on here; TensorFlow is imported only where a GPU may be its own."""
     if not _is_installed(EngineName.OPENVINO):
