@@ -5,6 +5,9 @@ message is taken at once and not when the task ends, which may be hours later: o
 second refresh, and one that is lost is followed by the next of the schedule.
 """
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 from celery import signals
@@ -19,13 +22,14 @@ _log = log.get(__name__)
 
 @app.task(name=REFRESH_QUEUE, acks_late=False)
 def refresh() -> None:
-    """Refresh the active model version from the site's reads; what comes of it is a row of ``model_decision``."""
-    from training.refresh import refresh as refresh_model  # beat and Flower import this module, but no TensorFlow
+    """Refresh the active model version from the site's reads; what comes of it is a row of ``model_decision``.
 
-    try:
-        refresh_model(training().refresh_base)
-    except CarpusError as error:
-        _log.error("refresh_failed", reason=str(error))
+    In a process of its own, which ends with this one: what TensorFlow took is given back, and this one answers.
+    """
+    command = [sys.executable, "-m", "training", "refresh", "--parent", str(os.getpid())]
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        _log.error("refresh_failed", status=status)
 
 
 @signals.beat_init.connect

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from db.process import die_with_parent
 from training.settings import training
 
 
@@ -17,8 +18,11 @@ def refresh(
     work_folder: Annotated[
         Path | None, typer.Option(help="Keeps pictures and checkpoints until the decision; in the store by default.")
     ] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True, help="The process with which this one is to end.")] = None,
 ) -> None:
     """Fine-tune the active version on the site's reads, and promote what is proven no worse."""
+    if parent is not None:
+        die_with_parent(parent_pid=parent)
     from worker.engines.tensorflow import prepare_tensorflow
 
     prepare_tensorflow()
