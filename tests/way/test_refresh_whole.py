@@ -1,6 +1,8 @@
 """`make refresh`: the shipped starter learns another standard from 1,200 reads while the whole stack is at work."""
 
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,7 @@ pytestmark = [
 
 RADIOGRAPHS, IN_FLIGHT, TAKEN_UP_SECONDS = 1200, 50, 30.0
 LONG_SECONDS = 300.0
+PAUSE_SECONDS = 0.4  # between two radiographs, so that some come before the decision and some after it
 ROWS = 288  # an eighth more than the starter sees
 SETTINGS = ("CARPUS_DATABASE_URL", "CARPUS_BROKER_URL", "CARPUS_STORE")
 
@@ -69,13 +72,19 @@ def test_the_site_s_standard_is_learned_promoted_and_used_while_radiographs_are_
 ) -> None:
     sent = [eight_bit(draw(60 + 2 * one, Sex.FEMALE, 9000 + one, rows=300).image) for one in range(IN_FLIGHT)]
 
-    def send_when_judged(point: str) -> None:
-        if point == "refresh_judged":
-            assert site.send(sent) == [SUCCESS] * IN_FLIGHT
+    statuses: list[int] = []
 
+    def send_all() -> None:
+        for one in sent:
+            statuses.extend(site.send([one]))
+            time.sleep(PAUSE_SECONDS)
+
+    sender = threading.Thread(target=send_all)
     _, starter = registry.active()
-    monkeypatch.setattr(fault, "point", send_when_judged)
+    monkeypatch.setattr(fault, "point", lambda point: sender.start() if point == "refresh_judged" else None)
     done = refresh("phantoms")
+    sender.join()
+    assert statuses == [SUCCESS] * IN_FLIGHT
     assert done.judgement.verdict is gate.Verdict.PROMOTED, done.judgement.reasons
     ends = site.wait_for_ends(sent, LONG_SECONDS)
     assert {row["state"] for row in ends} == {"COMPLETED"}
@@ -84,7 +93,8 @@ def test_the_site_s_standard_is_learned_promoted_and_used_while_radiographs_are_
     ids = [row["id"] for row in ends]
     written = site.sql("SELECT count(*) FROM assessment WHERE radiograph_id = ANY(%s)", ids)[0]["count"]
     (taken_up,) = site.sql(
-        "SELECT extract(EPOCH FROM min(a.assessed_at) - max(d.decided_at)) AS seconds FROM assessment AS a"
+        "SELECT coalesce(extract(EPOCH FROM min(a.assessed_at) - max(d.decided_at)), 'Infinity') AS seconds"
+        " FROM assessment AS a"
         " JOIN model_decision AS d ON d.active_id = a.model_version_id WHERE d.id = %s",
         done.decision_id,
     )
