@@ -87,7 +87,7 @@ def find(row: Radiograph, pixels: npt.NDArray[np.uint16], active: Active, load_m
         interval_of(estimated, active.calibration, sex),
         probabilities_of(estimated, active.calibration, sex),
         seen.novelty,
-        review_reasons(seen.radiograph, seen.novelty, seen.pose.turn_degrees) + verdict.review_reasons,
+        review_reasons(seen.radiograph, seen.hand, seen.novelty, seen.pose.turn_degrees) + verdict.review_reasons,
         seen.notes + verdict.notes,
         seen.pose.side,
     )

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from db.vocabulary import Note, Sex, Side
 from worker.active import Active
+from worker.crop import Mask, hand_mask
 from worker.engines import Predictions
 from worker.estimate import sex_inputs
-from worker.pose import Pose, find_pose
+from worker.pose import Pose, pose_of
 from worker.preprocess import preprocess
 from worker.radiograph import mirrored, negative
 from worker.side import Declared, taken_for
@@ -39,6 +40,8 @@ class Look:
     radiograph
         (rows, columns) uint16, bone bright: the standard one or its negative, mirrored where it is taken for a right
         hand.
+    hand
+        Where in it the hand is, from `worker.crop.hand_mask`.
     pose
         How the hand lay before that.
     novelty
@@ -48,6 +51,7 @@ class Look:
     """
 
     radiograph: Radiograph
+    hand: Mask | None
     pose: Pose
     predictions: Predictions
     novelty: float | None
@@ -100,8 +104,11 @@ def may_be_negative(radiograph: Radiograph) -> bool:
 def _look(radiograph: Radiograph, active: Active, sex: Sex, declared: Declared) -> Look:
     card = active.bundle.card
     started = perf_counter()
-    pose = find_pose(radiograph)
-    seen = mirrored(radiograph) if taken_for(pose, declared) is Side.RIGHT else radiograph
+    hand = hand_mask(radiograph)
+    pose, seen = pose_of(hand), radiograph
+    if taken_for(pose, declared) is Side.RIGHT:
+        seen = mirrored(radiograph)
+        hand = hand_mask(seen)
     image = preprocess(seen, card.preprocessing, active.bundle.folder)
     preprocessed = perf_counter()
     inputs = sex_inputs(card, sex)
@@ -109,6 +116,7 @@ def _look(radiograph: Radiograph, active: Active, sex: Sex, declared: Declared) 
     predicted = perf_counter()
     return Look(
         seen,
+        hand,
         pose,
         predictions,
         active.novelty.ratio(predictions.embedding) if active.novelty else None,

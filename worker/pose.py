@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from db.vocabulary import Side
-from worker.crop import hand_mask
+from worker.crop import Mask, hand_mask
 from worker.silhouette import ANGLES, log_likelihoods, shipped, silhouette
 
 _DEGREES: Final = 360 // ANGLES
@@ -50,10 +50,20 @@ def find_pose(radiograph: npt.NDArray[np.uint16]) -> Pose:
     radiograph
         (rows, columns) uint16, bone bright. Not changed.
     """
-    mask = hand_mask(radiograph)
-    if mask is None:
+    return pose_of(hand_mask(radiograph))
+
+
+def pose_of(hand: Mask | None) -> Pose:
+    """Say how a hand lies.
+
+    Parameters
+    ----------
+    hand
+        Where it is, from `worker.crop.hand_mask`. Not changed.
+    """
+    if hand is None:
         return Pose()
-    likely = log_likelihoods(silhouette(mask), shipped()).max(axis=2)
+    likely = log_likelihoods(silhouette(hand), shipped()).max(axis=2)
     if likely.max() < _WORST_FIT:
         return Pose()
     turn_degrees = _turn_degrees(likely.max(axis=0))

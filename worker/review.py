@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from db.vocabulary import ReviewReason
-from worker.crop import hand_mask
+from worker.crop import Mask
+from worker.percentiles import percentiles
 
 _FULL_SCALE: Final = 65_535
 _LEAST_CONTRAST: Final = 0.02  # of the full scale, between the 1st and the 99th percentile
@@ -29,7 +30,7 @@ _BORDER_PIXELS: Final = 3  # of the mask, whose rim is smoothed
 
 
 def review_reasons(
-    radiograph: npt.NDArray[np.uint16], novelty: float | None, turn_degrees: int | None = None
+    radiograph: npt.NDArray[np.uint16], hand: Mask | None, novelty: float | None, turn_degrees: int | None = None
 ) -> tuple[ReviewReason, ...]:
     """Return why a person must look at a radiograph; nothing where none need.
 
@@ -37,19 +38,20 @@ def review_reasons(
     ----------
     radiograph
         The standard one, (rows, columns) uint16, bone bright. Not changed.
+    hand
+        Where the hand is, from `worker.crop.hand_mask`; None where nothing looks like one. Not changed.
     novelty
         Its score over the model's threshold; None where the model has none.
     turn_degrees
         By which the hand is turned from upright; None where that is not sure.
     """
-    mask = hand_mask(radiograph)
     found = {
         ReviewReason.NOVEL: novelty is not None and novelty > 1,
         ReviewReason.NO_CONTRAST: _contrast(radiograph) < _LEAST_CONTRAST,
-        ReviewReason.CLIPPED: _clipped(radiograph, mask) > _MOST_CLIPPED,
-        ReviewReason.NO_HAND: mask is None,
-        ReviewReason.CUT_OFF: mask is not None and _widest_at_border(mask) > _WIDEST_FOREARM,
-        ReviewReason.SEVERAL: mask is not None and _second_part(mask) > _LARGEST_SECOND_PART,
+        ReviewReason.CLIPPED: _clipped(radiograph, hand) > _MOST_CLIPPED,
+        ReviewReason.NO_HAND: hand is None,
+        ReviewReason.CUT_OFF: hand is not None and _widest_at_border(hand) > _WIDEST_FOREARM,
+        ReviewReason.SEVERAL: hand is not None and _second_part(hand) > _LARGEST_SECOND_PART,
         ReviewReason.NOT_UPRIGHT: turn_degrees is not None and abs(turn_degrees) > _MOST_TURNED_DEGREES,
     }
     return tuple(reason for reason, is_so in found.items() if is_so)
@@ -63,8 +65,8 @@ def _second_part(mask: npt.NDArray[np.uint8]) -> float:
 
 
 def _contrast(radiograph: npt.NDArray[np.uint16]) -> float:
-    dark, bright = np.percentile(radiograph, (1, 99))
-    return float(bright - dark) / _FULL_SCALE
+    dark, bright = percentiles(radiograph, (1, 99))
+    return (bright - dark) / _FULL_SCALE
 
 
 def _clipped(radiograph: npt.NDArray[np.uint16], mask: npt.NDArray[np.uint8] | None) -> float:

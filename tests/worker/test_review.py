@@ -5,9 +5,16 @@ import pytest
 
 from db.vocabulary import ReviewReason, Sex
 from training.phantom import draw
-from worker.review import review_reasons
+from worker import review
+from worker.crop import hand_mask
 
 HANDS = [draw(months, sex, seed, rows=288).image for months, sex, seed in ((40, Sex.FEMALE, 1), (150, Sex.MALE, 2))]
+
+
+def review_reasons(
+    radiograph: np.ndarray, novelty: float | None, turn_degrees: int | None = None
+) -> tuple[ReviewReason, ...]:
+    return review.review_reasons(radiograph, hand_mask(radiograph), novelty, turn_degrees)
 
 
 @pytest.mark.parametrize("hand", HANDS)
