@@ -33,6 +33,10 @@ _REVIEW_REASONS = ", ".join(f"'{reason}'" for reason in ReviewReason)
 _NOTES = ", ".join(f"'{note}'" for note in Note)
 _NOT_NEGATIVE = ("queue_ms", "preprocess_ms", "predict_ms", "record_ms", "heat_map_peak_months")
 _STAGE_PROBABILITIES = tuple(f"stage_probability_{stage}" for stage in Stage)
+_AUDITED = [
+    *("model_version_id", "bone_age_months", "bone_age_low_months", "bone_age_high_months", "stage", "novelty"),
+    *("sex_effect_months", "chronological_age_months"),
+]
 _MATURITY_PROBABILITIES = ("probability_delayed", "probability_normal", "probability_advanced")
 
 
@@ -172,6 +176,13 @@ class Assessment(Base):
         CheckConstraint(f"abs({' + '.join(_MATURITY_PROBABILITIES)} - 1) <= 0.001", name="maturity_sums_to_1"),
         Index(None, "model_version_id"),
         Index(None, "assessed_at"),
+        # The gender audit reads these of every assessment, and no row with its heat map.
+        Index(
+            "ix_assessment_audited",
+            "radiograph_id",
+            postgresql_include=_AUDITED,
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
         Index(
             "uq_assessment_current",
             "radiograph_id",
