@@ -24,8 +24,10 @@ from dicom_listener.messages import Messages
 from dicom_listener.refusals import Refusals
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.state_machine import EndingStateMachine
+from dicom_listener.store import Store
 from dicom_listener.tls import Certificates
 from dicom_listener.waiting import Waiting, rejection
+from dicom_listener.wake import Wake, WakingQueue
 from dicom_listener.wire import Wire
 
 _POLL_SECONDS = 0.05
@@ -42,6 +44,8 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
         The limits and who is let in.
     certificates
         For TLS; None for plain TCP.
+    store
+        Where objects are kept.
     max_object_bytes
         Longest object that is taken.
     refusals
@@ -55,11 +59,13 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
         *arguments: Any,
         settings: ListenerSettings,
         certificates: Certificates | None,
+        store: Store,
         max_object_bytes: int,
         refusals: Refusals,
         **named: Any,
     ) -> None:
         self.settings = settings
+        self.store = store
         self.max_object_bytes = max_object_bytes
         self.refusals = refusals
         self.memory = ReceiveMemory(settings.receive_memory_bytes)
@@ -176,6 +182,7 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
         self._forget(waiting)
         try:
             waiting.connection.settimeout(self.settings.network_timeout_seconds)
+            waiting.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _Reception(waiting, self)
         except Exception:  # such as no more threads
             waiting.close()
@@ -217,8 +224,12 @@ class _Reception(RequestHandler):  # type: ignore[misc]  # as above
     def _create_association(self) -> Association:
         association = super()._create_association()
         settings, refusals = self.server.settings, self.server.refusals
-        association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals)
-        association.dimse = Messages(association, self.server.max_object_bytes, self.server.memory, refusals)
+        wake = Wake()
+        association.dul._run_loop_delay = 0  # it waits in the wire
+        association.dul.to_provider_queue = WakingQueue(wake)
+        association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals, wake)
+        limits = {"max_object_bytes": self.server.max_object_bytes, "memory": self.server.memory}
+        association.dimse = Messages(association, self.server.store, **limits, refusals=refusals, wake=wake)
         association.dul.state_machine = EndingStateMachine(association)
         association.bind(evt.EVT_CONN_CLOSE, _let_go)
         return association

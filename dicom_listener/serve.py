@@ -172,7 +172,7 @@ def _server(
     elif settings.destinations:
         handlers.append((evt.EVT_N_ACTION, refuse_action))
     address = (settings.listener_host, settings.listener_port)
-    limits = {"settings": settings, "max_object_bytes": max_object_bytes}
+    limits = {"settings": settings, "store": store, "max_object_bytes": max_object_bytes}
     doors = {"certificates": certificates(settings), "refusals": refusals}
     server: Connections = entity.make_server(
         address, evt_handlers=handlers, server_class=Connections, **limits, **doors
