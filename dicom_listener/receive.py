@@ -15,7 +15,7 @@ from pynetdicom.events import Event
 from structlog.contextvars import bound_contextvars
 
 from db import fault, log
-from dicom_listener.messages import ReceivedObject
+from dicom_listener.received import ReceivedObject
 from dicom_listener.register import Registrar
 from dicom_listener.statuses import RefusedObjectError, Status, WrongSOPClassError, response, response_for
 from dicom_listener.store import Store

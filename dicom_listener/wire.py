@@ -24,6 +24,7 @@ from dicom_listener.refusals import Refusals
 from dicom_listener.settings import ListenerSettings
 from dicom_listener.wake import PATIENCE_SECONDS, Wake
 
+_ENDING_SECONDS = 0.001  # between two looks whether the thread may end, once the connection has
 _DATA_TRANSFER = "Sta6"  # PS3.8 table 9-10
 
 
@@ -70,7 +71,7 @@ class Wire(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no types
         if self._has_ended or (self._pdu.is_whole and self._is_checked):
             return True
         if self.socket is None:
-            self._wake.wait(None)
+            time.sleep(_ENDING_SECONDS)
             return False
         if self._begun_at is None and not self._has_more():
             return False
