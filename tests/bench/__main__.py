@@ -8,10 +8,11 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, demo, pipeline, store
+from tests.bench import assess, audit, demo, pipeline, receive, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
+    "receive": receive.measure,
     "assess": assess.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
