@@ -79,7 +79,7 @@ def limits() -> Finding:
     """Check that no limit contradicts another."""
     listener = settings.load(ListenerSettings)
     max_object_bytes = settings.load(ConfiguredServers).max_object_bytes
-    check_room(listener.receive_memory_bytes, max_object_bytes)
+    check_room(listener.receive_memory_bytes, max_object_bytes, listener.listener_processes)
     per_address, in_all = listener.max_associations_per_address, listener.max_associations
     words = f"{in_all} associations, {per_address} from one address; objects up to {max_object_bytes} bytes"
     cure = "with CARPUS_MAX_ASSOCIATIONS above CARPUS_MAX_ASSOCIATIONS_PER_ADDRESS one address cannot take all places"

@@ -9,24 +9,22 @@ import socket
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
-from pynetdicom import evt
-from pynetdicom.association import Association
-from pynetdicom.events import Event
-from pynetdicom.transport import AssociationServer, RequestHandler
+from pynetdicom.transport import AssociationServer
 
 from db import log
 from dicom_listener import doors
 from dicom_listener.incoming import ConnectionEndedError, RefusedPDUError, abort
 from dicom_listener.memory import ReceiveMemory
-from dicom_listener.messages import Messages
+from dicom_listener.places import Share, packed
+from dicom_listener.reception import Reception
 from dicom_listener.refusals import Refusals
 from dicom_listener.settings import ListenerSettings
-from dicom_listener.state_machine import EndingStateMachine
+from dicom_listener.store import Store
 from dicom_listener.tls import Certificates
 from dicom_listener.waiting import Waiting, rejection
-from dicom_listener.wire import Wire
 
 _POLL_SECONDS = 0.05
 
@@ -42,10 +40,14 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
         The limits and who is let in.
     certificates
         For TLS; None for plain TCP.
+    store
+        Where objects are kept.
     max_object_bytes
         Longest object that is taken.
     refusals
         Where is noted who was not let in.
+    share
+        What is shared with other processes of this listener; None where there are none.
     """
 
     request_queue_size = 128
@@ -55,15 +57,21 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
         *arguments: Any,
         settings: ListenerSettings,
         certificates: Certificates | None,
+        store: Store,
         max_object_bytes: int,
         refusals: Refusals,
+        share: Share | None = None,
         **named: Any,
     ) -> None:
         self.settings = settings
+        self.store = store
         self.max_object_bytes = max_object_bytes
         self.refusals = refusals
-        self.memory = ReceiveMemory(settings.receive_memory_bytes)
+        processes = settings.listener_processes if share else 1
+        self.memory = ReceiveMemory(settings.receive_memory_bytes // processes)
+        self._max_waiting_connections = -(-settings.max_waiting_connections // processes)
         self._certificates = certificates
+        self._share = share
         self._waiting: dict[Waiting, None] = {}  # in the order they came
         self._selector = selectors.DefaultSelector()
         self._stopping = threading.Event()
@@ -86,11 +94,33 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
                     self._turn_to(key.data)
                 self._dismiss_late()
                 self.refusals.tell()
+                self._tell_others()
             for waiting in list(self._waiting):
                 self._dismiss(waiting)
         finally:
             self._selector.close()
             self._stopped.set()
+
+    def server_bind(self) -> None:
+        """Bind the socket, unless it is another process's, too."""
+        if self._share is None:
+            super().server_bind()
+            return
+        self.socket.close()
+        self.socket: socket.socket = self._share.socket.dup()
+        self.server_address = self.socket.getsockname()
+
+    def server_activate(self) -> None:
+        """Listen, unless whoever shares the socket does."""
+        if self._share is None:
+            super().server_activate()
+
+    def server_close(self) -> None:
+        """Close the socket; shut down, it would be so in the other processes, too."""
+        if self._share is None:
+            super().server_close()
+        else:
+            self.socket.close()
 
     def shutdown(self) -> None:
         """Accept no more; associations go on."""
@@ -113,6 +143,8 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
                 self._dismiss(waiting)
 
     def _accept(self) -> None:
+        if self._share:
+            self._share.give_precedence(len(self._waiting) + len(self.active_associations))
         try:
             connection, address = self.socket.accept()
         except BlockingIOError:  # the peer has gone again
@@ -140,7 +172,7 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
             return
         self._waiting[waiting] = None
         self._selector.register(waiting.connection, selectors.EVENT_READ, waiting)
-        if len(self._waiting) > limits.max_waiting_connections:
+        if len(self._waiting) > self._max_waiting_connections:
             self.refusals.note("more connections wait than CARPUS_MAX_WAITING_CONNECTIONS", address[0])
             self._make_room()
 
@@ -169,26 +201,43 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
 
     def _begin(self, waiting: Waiting) -> None:
         """Start the association that was asked for, or refuse it."""
-        if setting := self._exceeded(waiting.origin):
+        with self._share.held() if self._share else nullcontext():
+            setting = self._exceeded(waiting.origin)
+            if setting is None:
+                self._forget(waiting)
+                self._start(waiting)
+                self._tell_others()
+        if setting:
             self.refusals.note(f"as many associations as {setting} are being served", waiting.address[0])
             self._dismiss(waiting, rejection())
-            return
-        self._forget(waiting)
+        else:
+            self.service_actions()
+
+    def _start(self, waiting: Waiting) -> None:
         try:
             waiting.connection.settimeout(self.settings.network_timeout_seconds)
-            _Reception(waiting, self)
+            waiting.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Reception(waiting, self)
         except Exception:  # such as no more threads
             waiting.close()
             raise
-        self.service_actions()
 
     def _exceeded(self, origin: str) -> str | None:
-        served = [doors.origin(association.requestor.address) for association in self.active_associations]
+        served = [packed(one) for one in self._served()]
+        if self._share:
+            served += self._share.others()
         if len(served) >= self.settings.max_associations:
             return "CARPUS_MAX_ASSOCIATIONS"
-        if served.count(origin) >= self.settings.max_associations_per_address:
+        if served.count(packed(origin)) >= self.settings.max_associations_per_address:
             return "CARPUS_MAX_ASSOCIATIONS_PER_ADDRESS"
         return None
+
+    def _served(self) -> list[str]:
+        return [doors.origin(association.requestor.address) for association in self.active_associations]
+
+    def _tell_others(self) -> None:
+        if self._share:
+            self._share.tell(len(self._waiting), self._served())
 
     def _dismiss_late(self) -> None:
         now = time.monotonic()
@@ -205,28 +254,3 @@ class Connections(AssociationServer):  # type: ignore[misc]  # pynetdicom has no
     def _forget(self, waiting: Waiting) -> None:
         del self._waiting[waiting]
         self._selector.unregister(waiting.connection)
-
-
-class _Reception(RequestHandler):  # type: ignore[misc]  # as above
-    """Makes an association of a connection whose request has come, and starts its threads."""
-
-    def __init__(self, waiting: Waiting, server: Connections) -> None:
-        self._waiting = waiting
-        super().__init__(waiting.connection, waiting.address, server)
-
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        settings, refusals = self.server.settings, self.server.refusals
-        association.dul.socket = Wire(association.dul.socket, self._waiting.request, settings, refusals)
-        association.dimse = Messages(association, self.server.max_object_bytes, self.server.memory, refusals)
-        association.dul.state_machine = EndingStateMachine(association)
-        association.bind(evt.EVT_CONN_CLOSE, _let_go)
-        return association
-
-
-def _let_go(event: Event) -> None:
-    """Let go of what a lost connection left, and end the wait for a request: pynetdicom tells of it only later on."""
-    # Association and provider hold each other: what had come would be booked until Python's cycle collector runs.
-    event.assoc.dimse.message = None
-    if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)

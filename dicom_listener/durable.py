@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of it, or fail."""
     rest = memoryview(data)
     while rest:  # a disk that fills up takes a part first, and fails on the next call

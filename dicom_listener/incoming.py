@@ -16,7 +16,7 @@ from pynetdicom.pdu import A_ABORT_RQ
 from db.errors import PermanentError
 
 HEADER_BYTES = 6  # type, reserved, length of what follows
-_CHUNK_BYTES = 2**16
+_FIRST_BYTES = 4_096
 _BY_SERVICE_PROVIDER = 2
 
 
@@ -54,7 +54,7 @@ class ConnectionEndedError(PermanentError):
 
 
 class IncomingPDU:
-    """The bytes of one PDU as they come.
+    """The bytes of one PDU as they come, and then of the next in the same memory.
 
     Parameters
     ----------
@@ -65,16 +65,26 @@ class IncomingPDU:
     """
 
     def __init__(self, max_bytes: int, expected: Collection[PDUType] = tuple(PDUType)) -> None:
-        self.data = bytearray()
+        self._buffer = bytearray(_FIRST_BYTES)
         self._max_bytes = max_bytes
         self._expected = expected
-        self._missing_bytes = HEADER_BYTES
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what came, and begin the next PDU."""
+        self.size_bytes = 0
+        self._end = HEADER_BYTES
         self._is_header_known = False
 
     @property
     def is_whole(self) -> bool:
         """Whether its last byte has come."""
-        return not self._missing_bytes
+        return self.size_bytes == self._end
+
+    @property
+    def data(self) -> memoryview:
+        """What has come of it, in this object's memory; to be let go of before more is read."""
+        return memoryview(self._buffer)[: self.size_bytes]
 
     def read_from(self, connection: socket.socket) -> None:
         """Take what has come of it, and nothing that comes after it.
@@ -93,17 +103,19 @@ class IncomingPDU:
         OSError
             As the connection raises it.
         """
-        chunk = connection.recv(min(self._missing_bytes, _CHUNK_BYTES))
-        if not chunk:
+        if self.size_bytes == len(self._buffer):  # no more than has come: a header states what it likes
+            self._buffer.extend(bytes(min(self._end - self.size_bytes, self.size_bytes)))
+        with memoryview(self._buffer) as memory:
+            size_bytes = connection.recv_into(memory[self.size_bytes : self._end])
+        if not size_bytes:
             raise ConnectionEndedError("the connection was closed within a PDU")
-        self.data += chunk
-        self._missing_bytes -= len(chunk)
+        self.size_bytes += size_bytes
         if self.is_whole and not self._is_header_known:
             self._is_header_known = True
-            self._missing_bytes = self._stated_bytes()
+            self._end += self._stated_bytes()
 
     def _stated_bytes(self) -> int:
-        kind, length_bytes = self.data[0], int.from_bytes(self.data[2:HEADER_BYTES])
+        kind, length_bytes = self._buffer[0], int.from_bytes(self._buffer[2:HEADER_BYTES])
         if kind not in self._expected:
             raise RefusedPDUError("a PDU of an unexpected kind", AbortReason.UNEXPECTED_PDU, kind)
         if length_bytes > self._max_bytes:

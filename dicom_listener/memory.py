@@ -1,7 +1,8 @@
-"""How much memory the objects that are being received take together, and how much of it one address may have.
+"""How much room the objects that are being received take together, and how much of it one address may have.
 
 Used by :mod:`messages`. Each association may hold an object that is being stored and one that is coming; the longest
-allowed, so many times at once, would be more than the machine has.
+allowed, so many times at once, would be more than the disk has room for. Of what is to be stored only the beginning is
+held in memory.
 """
 
 import threading
@@ -10,23 +11,33 @@ from collections import Counter
 from db.errors import SettingsError
 
 
-def check_room(memory_bytes: int, max_object_bytes: int) -> None:
+def check_room(memory_bytes: int, max_object_bytes: int, processes: int) -> None:
     """Check that the longest object allowed can be received: else its sender would be told to try again for ever.
+
+    Parameters
+    ----------
+    memory_bytes
+        The room in all.
+    max_object_bytes
+        The longest object allowed.
+    processes
+        Among which the room is divided.
 
     Raises
     ------
     SettingsError
         Naming both settings.
     """
-    if memory_bytes // 2 < max_object_bytes:
+    if memory_bytes // processes // 2 < max_object_bytes:
         raise SettingsError(
-            f"CARPUS_RECEIVE_MEMORY_BYTES is {memory_bytes}, of which one address has half, but one object may have "
-            f"{max_object_bytes}: set it to {2 * max_object_bytes} at least, or CARPUS_MAX_OBJECT_BYTES to less"
+            f"CARPUS_RECEIVE_MEMORY_BYTES is {memory_bytes}, divided among {processes} processes, and one address has "
+            f"half, but one object may have {max_object_bytes}: set it to {2 * max_object_bytes * processes} at least, "
+            "or CARPUS_LISTENER_PROCESSES or CARPUS_MAX_OBJECT_BYTES to less"
         )
 
 
 class ReceiveMemory:
-    """The memory for objects that are being received.
+    """The room for objects that are being received.
 
     Parameters
     ----------

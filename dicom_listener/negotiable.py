@@ -31,7 +31,7 @@ _MAX_ITEMS = 130  # an application context, 128 presentation contexts, the user 
 _MAX_ITEMS_WITHIN = 512  # the transfer syntaxes of one context, or the roles and options of all
 
 
-def check(data: bytearray) -> None:
+def check(data: memoryview) -> None:
     """Check that a PDU other than P-DATA can be decoded.
 
     Parameters
@@ -57,7 +57,7 @@ def check(data: bytearray) -> None:
         raise RefusedPDUError(reason, AbortReason.INVALID_PARAMETER_VALUE, len(data)) from error
 
 
-def _count_items(data: bytearray) -> None:
+def _count_items(data: memoryview) -> None:
     for number, (kind, start, end) in enumerate(_items(data, _ITEMS_FROM, len(data)), start=1):
         within = 0
         if kind in {_CONTEXT, _USER_INFORMATION}:
@@ -68,7 +68,7 @@ def _count_items(data: bytearray) -> None:
             raise RefusedPDUError(reason, AbortReason.INVALID_PARAMETER_VALUE, max(number, within))
 
 
-def _items(data: bytearray, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _items(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield type, start and end of the items' values; what is cut off is the decoder's to find."""
     while start + _ITEM_HEADER_BYTES <= end:
         kind, length_bytes = data[start], int.from_bytes(data[start + 2 : start + _ITEM_HEADER_BYTES])

@@ -8,18 +8,18 @@ DICOM PS3.4 section B.2.3 (statuses), PS3.7 section 9.1.1 (C-STORE).
 """
 
 import time
+from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID
 from pynetdicom.events import Event
 from structlog.contextvars import bound_contextvars
 
 from db import fault, log
-from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_listener.messages import ReceivedObject
+from dicom_listener.received import ReceivedObject
 from dicom_listener.register import Registrar
 from dicom_listener.statuses import RefusedObjectError, Status, WrongSOPClassError, response, response_for
 from dicom_listener.store import Store
+from dicom_listener.stored_content import file_meta
 
 _log = log.get(__name__)
 
@@ -62,30 +62,38 @@ def _store(event: Event, store: Store, registrar: Registrar) -> Dataset:
     began = time.perf_counter()
     meta = _file_meta(event)
     received = event.request.DataSet
-    if isinstance(received, ReceivedObject) and received.refusal:
-        raise received.refusal
-    data_set = event.encoded_dataset(include_meta=False) if received else b""
-    if not data_set:
+    if not isinstance(received, ReceivedObject):
         raise RefusedObjectError("the C-STORE request holds no data set")
-    path = store.keep(meta, data_set)
+    path = _keep(meta, received, store)
     registrar.offer(path)
     fault.point("before_answer")
     _log.info(
         "object_stored",
         sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
         transfer_syntax_uid=str(meta.TransferSyntaxUID),
-        size_bytes=len(data_set),
+        size_bytes=received.size_bytes,
         duration_ms=round((time.perf_counter() - began) * 1000, 1),
     )
     return response(Status.SUCCESS)
 
 
+def _keep(meta: FileMetaDataset, received: ReceivedObject, store: Store) -> Path:
+    if received.refusal:
+        raise received.refusal
+    if received.part:
+        return store.finish(meta, received.part)
+    data_set = received.getvalue()
+    if not data_set:
+        raise RefusedObjectError("the C-STORE request holds no data set")
+    return store.keep(meta, data_set)
+
+
 def _file_meta(event: Event) -> FileMetaDataset:
     """Return the header of the file to be written; the data set's own UIDs are compared when it is registered."""
-    if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
+    request, context = event.request, event.context
+    if request.AffectedSOPClassUID != context.abstract_syntax:
         raise WrongSOPClassError("SOP class differs from the presentation context's")
-    meta: FileMetaDataset = event.file_meta
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    meta.SourceApplicationEntityTitle = event.assoc.requestor.ae_title
-    return meta
+    calling_ae_title = event.assoc.requestor.ae_title
+    return file_meta(
+        request.AffectedSOPClassUID, request.AffectedSOPInstanceUID, context.transfer_syntax, calling_ae_title
+    )

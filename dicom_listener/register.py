@@ -1,11 +1,12 @@
 """From the inbox to a row in PostgreSQL, and then a message for the task ``read``.
 
-After :mod:`store`, on a thread of its own, so that no sender waits for a database. The same function serves the sweep,
-which comes by for whatever this thread could not do.
+After :mod:`store`, on threads of their own, so that no sender waits for a database. The same function serves the sweep,
+which comes by for whatever these threads could not do.
 """
 
 import queue
 import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -33,12 +34,14 @@ from worker.app import enqueue
 INSTANCE_LOCK = (
     "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"  # on a SOP Instance UID, to the transaction's end
 )
+# Each waits most of its time, for the disk and two servers to make its object's place durable.
+_THREADS = 4
 
 _log = log.get(__name__)
 
 
 class Registrar:
-    """The thread that gives stored objects their rows, with a bounded queue before it.
+    """The threads that give stored objects their rows, with a bounded queue before them.
 
     Parameters
     ----------
@@ -63,11 +66,12 @@ class Registrar:
         self._broker = broker
         self._waiting: queue.Queue[Path | None] = queue.Queue(settings.registrar_queue)
         self._told: set[Path] = set()
-        self._thread = threading.Thread(target=self._run, name="registrar", daemon=True)
+        self._threads = [threading.Thread(target=self._run, name="registrar", daemon=True) for _ in range(_THREADS)]
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def offer(self, path: Path) -> None:
         """Let a stored object be registered soon; a full queue leaves it to the sweep, and the sender never waits."""
@@ -78,11 +82,14 @@ class Registrar:
 
     def stop(self, timeout_seconds: float) -> None:
         """Register what waits, and stop; what is left after the timeout stays in the inbox for the next start."""
+        deadline = time.monotonic() + timeout_seconds
         try:
-            self._waiting.put(None, timeout=timeout_seconds)
+            for _ in self._threads:
+                self._waiting.put(None, timeout=max(deadline - time.monotonic(), 0))
         except queue.Full:
             return
-        self._thread.join(timeout_seconds)
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def register(self, path: Path) -> None:
         """Give an inbox file its row and, if it is to be read, its message.

@@ -28,6 +28,7 @@ from dicom_listener.commitment.service import StorageCommitment
 from dicom_listener.connections import Connections
 from dicom_listener.memory import check_room
 from dicom_listener.outage import BROKER_ERRORS, DATABASE_ERRORS, Outage
+from dicom_listener.places import Share
 from dicom_listener.receive import association_fields, handle_store
 from dicom_listener.refusals import LibraryErrors, Refusals, note_rejection
 from dicom_listener.register import Registrar
@@ -74,8 +75,8 @@ class Listener:
 
     server: Connections
     registrar: Registrar
-    sweep: Sweep
-    commitment: StorageCommitment | LeftOpen
+    sweep: Sweep | None
+    commitment: StorageCommitment | LeftOpen | None
 
     @property
     def port(self) -> int:
@@ -90,12 +91,13 @@ class Listener:
             time.sleep(_POLL_SECONDS)
         for association in self.server.active_associations:
             association.abort()
-        self.commitment.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
-        self.sweep.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
+        for beside in (self.commitment, self.sweep):
+            if beside is not None:
+                beside.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
         self.registrar.stop(max(deadline - time.monotonic(), _POLL_SECONDS))
 
 
-def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
+def start(settings: ListenerSettings, shared: SharedSettings, share: Share | None = None) -> Listener:
     """Prepare the store and start to listen.
 
     Parameters
@@ -104,6 +106,8 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
         The listener's.
     shared
         The settings shared by all processes.
+    share
+        What this process of several shares with the others; None where it is the only one. The sweep runs in the first.
 
     Raises
     ------
@@ -112,22 +116,26 @@ def start(settings: ListenerSettings, shared: SharedSettings) -> Listener:
     OSError
         When the address cannot be bound, because the port is taken or the host is not this machine's.
     """
-    check_room(settings.receive_memory_bytes, shared.max_object_bytes)
+    check_room(settings.receive_memory_bytes, shared.max_object_bytes, settings.listener_processes if share else 1)
     store = Store(shared.store)
     store.prepare()
     database, broker = Outage("database", DATABASE_ERRORS), Outage("broker", BROKER_ERRORS)
     registrar = Registrar(store, settings, shared, database, broker)
-    retention = Retention(store.root, settings.retention_days)
-    sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
     is_committing = settings.storage_commitment
     commitment = StorageCommitment(settings, store, STORAGE_CLASSES, database) if is_committing else None
-    beside = commitment or LeftOpen(settings.sweep_seconds, database)
-    server = _server(settings, shared.max_object_bytes, store, registrar, database=database, commitment=commitment)
-    registrar.start()
-    sweep.start()
-    beside.start()
+    is_first = share is None or share.number == 0
+    retention = Retention(store.root, settings.retention_days)
+    sweep = Sweep(store, registrar, retention, settings.sweep_seconds, database=database, broker=broker)
+    left_open = LeftOpen(settings.sweep_seconds, database)
+    server = _server(
+        settings, shared.max_object_bytes, store, registrar, database=database, commitment=commitment, share=share
+    )
+    listener = Listener(server, registrar, sweep if is_first else None, commitment or (left_open if is_first else None))
+    for service in (registrar, listener.sweep, listener.commitment):
+        if service is not None:
+            service.start()
     threading.Thread(target=server.serve_forever, name="acceptor", daemon=True).start()
-    return Listener(server, registrar, sweep, beside)
+    return listener
 
 
 def _server(
@@ -138,6 +146,7 @@ def _server(
     *,
     database: Outage,
     commitment: StorageCommitment | None,
+    share: Share | None,
 ) -> Connections:
     # Its own handlers would log every message of every object, and its warnings quote what a sender put for a UID.
     _config.LOG_HANDLER_LEVEL = "none"
@@ -172,8 +181,8 @@ def _server(
     elif settings.destinations:
         handlers.append((evt.EVT_N_ACTION, refuse_action))
     address = (settings.listener_host, settings.listener_port)
-    limits = {"settings": settings, "max_object_bytes": max_object_bytes}
-    doors = {"certificates": certificates(settings), "refusals": refusals}
+    limits = {"settings": settings, "store": store, "max_object_bytes": max_object_bytes}
+    doors = {"certificates": certificates(settings), "refusals": refusals, "share": share}
     server: Connections = entity.make_server(
         address, evt_handlers=handlers, server_class=Connections, **limits, **doors
     )

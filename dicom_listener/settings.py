@@ -38,6 +38,12 @@ class ListenerSettings(EntitySettings):
         "127.0.0.1", min_length=1, description="address the DICOM listener binds; `0.0.0.0` for all"
     )
     listener_port: int = Field(11112, ge=0, le=65535, description="its TCP port; 0 lets the system choose")
+    listener_processes: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="processes that receive on that port; an association is served by one of them",
+    )
     site: str = Field(
         "local", min_length=1, max_length=64, description="issuer of a patient ID where the object names none"
     )
@@ -69,7 +75,8 @@ class ListenerSettings(EntitySettings):
         200,
         ge=1,
         le=5_000,
-        description="connections that have asked for no association yet; of more, the busiest address loses one",
+        description="connections that have asked for no association yet; of more, the busiest address loses one; "
+        "divided among the processes",
     )
     request_seconds: Seconds = Field(10, description="from connecting to the whole association request, TLS included")
     pdu_seconds: Seconds = Field(30, description="from a PDU's first byte to its last; a slower sender is cut off")
@@ -84,7 +91,10 @@ class ListenerSettings(EntitySettings):
         description="longest PDU offered to senders, and read; a larger one is no faster",
     )
     receive_memory_bytes: int = Field(
-        2**31, ge=2**20, description="memory for all objects that are being received, half of it for one address"
+        2**32,
+        ge=2**20,
+        description="room for all objects being received, on the disk but for the first 256 KB of each; divided among "
+        "the processes, and half of a part for one address",
     )
     registrar_queue: int = Field(
         1_000, ge=1, description="stored objects that may wait in memory for their row; the sweep finds further ones"

@@ -18,6 +18,7 @@ from pynetdicom.fsm import TRANSITION_TABLE, StateMachine
 
 _ENDED: Final = frozenset({"Sta1", "Sta13"})  # idle; waiting for the connection to be closed
 _PDUS: Final = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13", "Evt19"})  # the last: invalid ones
+_DATA: Final = frozenset({"Evt9", "Evt10"})
 _WAITED_ENOUGH: Final = "Evt18"  # the ARTIM timer expired: hang up
 
 
@@ -44,3 +45,5 @@ class EndingStateMachine(StateMachine):  # type: ignore[misc]  # pynetdicom has 
                 self.dul.to_provider_queue.get(block=False)
             return
         super().do_action(event)
+        if event not in _DATA:
+            self.dul.assoc.dimse.look_up()  # for a release, an abort, the connection's end

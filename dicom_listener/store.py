@@ -16,11 +16,11 @@ DICOM PS3.10 section 7.1 (file meta information); PS3.5 section 9.1 (UIDs).
 """
 
 import hashlib
-import os
 import re
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +28,10 @@ from typing import NamedTuple
 
 from pydicom.dataset import FileMetaDataset
 
-from db import fault
 from db.errors import SettingsError
-from dicom_listener.durable import fsync_folder, link, make_folder, put_in_place, write_all
-from dicom_listener.statuses import InvalidUIDError
+from dicom_listener.durable import fsync_folder, link, make_folder, put_in_place
+from dicom_listener.part import Part
+from dicom_listener.statuses import InvalidUIDError, RefusedObjectError
 from dicom_listener.stored_content import Content, encoded_header, read_content
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -158,11 +158,52 @@ class Store:
             When the disk is full or fails; nothing is left behind.
         """
         uid = checked_uid(str(meta.MediaStorageSOPInstanceUID))
-        arrival = Arrival(uid, hashlib.sha256(data_set).hexdigest(), self._next_ns())
+        sha256 = hashlib.sha256(data_set).hexdigest()
+
+        def write(path: Path) -> None:
+            with self.begin(meta) as part:
+                part.write(data_set)
+                part.keep_as(path)
+
+        return self._keep(meta, Arrival(uid, sha256, self._next_ns()), write)
+
+    def begin(self, meta: FileMetaDataset) -> Part:
+        """Begin to write an object before all of it has come; :meth:`finish` keeps it.
+
+        Parameters
+        ----------
+        meta
+            As in :meth:`keep`.
+
+        Raises
+        ------
+        InvalidUIDError, OSError
+            As :meth:`keep` does.
+        """
+        checked_uid(str(meta.MediaStorageSOPInstanceUID))
+        return Part(self.incoming, encoded_header(meta))
+
+    def finish(self, meta: FileMetaDataset, part: Part) -> Path:
+        """Keep what :meth:`begin` began, as :meth:`keep` does.
+
+        Parameters
+        ----------
+        meta
+            What it was begun with.
+        part
+            The object, all of it; gone afterwards, also where it was not kept.
+        """
+        with part:
+            if encoded_header(meta) != part.header:
+                raise RefusedObjectError("the C-STORE request is another than its object was begun with")
+            arrival = Arrival(str(meta.MediaStorageSOPInstanceUID), part.sha256, self._next_ns())
+            return self._keep(meta, arrival, part.keep_as)
+
+    def _keep(self, meta: FileMetaDataset, arrival: Arrival, write: Callable[[Path], None]) -> Path:
         path = self.inbox / arrival.file_name
         registered = self.root / arrival.object_path
         if read_content(registered) != Content.of(meta, arrival.sha256) or not link(registered, path):
-            self._write(path, encoded_header(meta), data_set)
+            write(path)
         fsync_folder(self.inbox)
         return path
 
@@ -228,18 +269,3 @@ class Store:
             except OSError:  # a folder, or a file that may not be removed
                 stuck += 1
         return removed, stuck
-
-    def _write(self, path: Path, header: bytes, data_set: bytes) -> None:
-        with tempfile.NamedTemporaryFile(dir=self.incoming, suffix=".part", buffering=0, delete=False) as part:
-            try:
-                for data in (header, data_set):
-                    write_all(part.fileno(), data)
-                os.fchmod(part.fileno(), 0o640)
-                fault.point("before_fsync")
-                os.fsync(part.fileno())
-                fault.point("before_rename")
-                Path(part.name).rename(path)
-                fault.point("after_rename")
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise

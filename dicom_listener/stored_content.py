@@ -10,7 +10,9 @@ from typing import NamedTuple
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
 
+from db.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_listener.header import read_meta
 
 _PREAMBLE = bytes(128) + b"DICM"
@@ -58,6 +60,22 @@ def data_set_sha256(path: Path) -> str:
         group_length = int.from_bytes(file.read(_GROUP_LENGTH_ENDS_AT - _GROUP_LENGTH_AT), "little")
         file.seek(_GROUP_LENGTH_ENDS_AT + group_length)
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_meta(
+    sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, calling_ae_title: str
+) -> FileMetaDataset:
+    """Return the file meta information of an object that is to be stored; its own UIDs are looked at later."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength = 0  # set when it is written
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    meta.SourceApplicationEntityTitle = calling_ae_title
+    return meta
 
 
 def encoded_header(meta: FileMetaDataset) -> bytes:

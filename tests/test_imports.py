@@ -12,6 +12,7 @@ LIGHT = (
     "carpus.__main__",
     "db.migrate",
     "dicom_listener.__main__",
+    "dicom_listener.program",
     "worker.app",
     "worker.standardise",
     "worker.tasks",

@@ -1,6 +1,7 @@
 """Reports on the associations that the requests came by, as long as those last; what is over is left to :mod:`call`."""
 
 import threading
+import time
 from collections.abc import Callable, Container
 
 from pynetdicom.association import Association
@@ -14,6 +15,8 @@ from dicom_listener.commitment import ledger, report
 from dicom_listener.commitment.delivery import note_answer
 from dicom_listener.commitment.open_association import OpenAssociation
 from dicom_listener.commitment.references import Outcome
+
+_RENEW_SECONDS = ledger.LEASE_SECONDS / 3
 
 _log = log.get(__name__)
 
@@ -46,6 +49,7 @@ class Conversations:
         self._on_left = on_left
         self._lock = threading.Lock()
         self._open: dict[Association, OpenAssociation] = {}
+        self._renew_at = time.monotonic() + _RENEW_SECONDS
 
     def promise(self, event: Event, commitment_id: int) -> None:
         """Take a request on, from the handler that is about to answer it."""
@@ -67,6 +71,7 @@ class Conversations:
         TransientError
             When the database is away: the next round does the rest.
         """
+        self._renew_leases()
         with self._lock:
             associations = dict(self._open)
         for key, association in associations.items():
@@ -77,6 +82,15 @@ class Conversations:
             except Exception:  # noqa: BLE001  the border of one association: whatever its peer sent, the others go on
                 _log.exception("association_not_reported_on", calling_ae_title=association.ae_title)
                 self._leave(key, association, is_over=association.is_over)
+
+    def _renew_leases(self) -> None:
+        """Keep what is held from the listener's other processes, which do not know of it."""
+        if time.monotonic() < self._renew_at:
+            return
+        if held := self.held():
+            with transaction() as session:
+                ledger.postpone(session, held, ledger.LEASE_SECONDS)
+        self._renew_at = time.monotonic() + _RENEW_SECONDS
 
     def _see_to(self, key: Association, association: OpenAssociation) -> None:
         is_over = association.is_over  # before its answers are looked at: the last may come with its end

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, batches, bfloat16, demo, engines, pipeline, store
+from tests.bench import assess, audit, batches, bfloat16, demo, engines, pipeline, receive, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
+    "receive": receive.measure,
     "assess": assess.measure,
     "batches": batches.measure,
     "engines": engines.measure,

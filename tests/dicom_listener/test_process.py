@@ -30,10 +30,10 @@ def run(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def listening(file_size_bytes: int | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def listening(file_size_bytes: int | None = None, processes: int = 1) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run the listener, its files no longer than so many bytes, until it says where it listens."""
 
-    environment = os.environ | {"CARPUS_LISTENER_PORT": "0"}
+    environment = os.environ | {"CARPUS_LISTENER_PORT": "0", "CARPUS_LISTENER_PROCESSES": str(processes)}
     with subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         if file_size_bytes is not None:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size_bytes, file_size_bytes))
@@ -134,7 +134,16 @@ def test_a_store_that_cannot_be_written_to_is_told_in_one_line(tmp_path: Path) -
 
 @pytest.mark.usefixtures("carpus_env")
 def test_no_machine_learning_is_imported() -> None:
-    code = "import sys, dicom_listener.serve, dicom_listener.__main__; print(*sys.modules, sep='\\n')"
+    modules = "dicom_listener.serve, dicom_listener.program, dicom_listener.__main__"
+    code = f"import sys, {modules}; print(*sys.modules, sep='\\n')"
     listed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "worker.app" in listed.stdout
     assert not {"tensorflow", "keras", "openvino", "cv2"} & {name.partition(".")[0] for name in listed.stdout.split()}
+
+
+@pytest.mark.usefixtures("carpus_env")
+def test_the_process_loads_nothing_that_decodes_pixels() -> None:
+    with listening() as (process, _):
+        mapped = Path(f"/proc/{process.pid}/maps").read_text()
+    assert "/pydantic_core" in mapped
+    assert not [name for name in ("numpy", "gdcm", "openjpeg", "libjpeg", "PIL") if f"/{name}" in mapped]

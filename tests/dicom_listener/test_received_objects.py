@@ -1,18 +1,22 @@
 """Objects that are too long, and more of them at once than memory is meant for."""
 
 import gc
+import hashlib
+import random
 import struct
 
 import pytest
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian
+from pynetdicom.dsutils import encode
 
 from db.errors import SettingsError
 from dicom_listener.memory import ReceiveMemory
-from dicom_listener.messages import ReceivedObject
+from dicom_listener.received import MOST_IN_MEMORY_BYTES, ReceivedObject
 from tests.conftest import CarpusEnvironment, forget_process_state
-from tests.dicom_listener.conftest import Running, poll, registered
+from tests.dicom_listener.conftest import Modality, Running, poll, registered
 from tests.dicom_listener.peers import ACCEPT_TYPE, answer, connect, fragment, item, request, serving
 from tests.dicom_listener.test_doors_limits import store_request
+from tests.dicom_listener.test_process import listening
 from tests.objects import hand_radiograph
 
 DX_CONTEXT = item(0x10, b"1.2.840.10008.3.1.1.1")
@@ -112,6 +116,41 @@ def test_what_a_cut_sender_left_is_free_again_at_once(listener: Running) -> None
                 for _ in range(400):
                     connection.sendall(fragment(0, bytes(100_000)))
                 poll(lambda: memory._taken_bytes["127.0.0.1"], lambda taken: taken == 40_000_000)
+                assert len(list(listener.store.glob("incoming/*.part"))) == 1
             poll(lambda: dict(memory._taken_bytes), lambda taken: taken == {})
+            assert list(listener.store.glob("incoming/*")) == []
     finally:
         gc.enable()
+
+
+def test_a_long_object_is_kept_bit_for_bit(listener: Running) -> None:
+    pixels = random.Random(1).randbytes(8 * MOST_IN_MEMORY_BYTES)
+    data_set = hand_radiograph(PixelData=pixels)
+    sent = encode(data_set, is_implicit_vr=False, is_little_endian=True)
+    assert sent is not None
+    assert listener.send(data_set) == 0x0000
+    (row,) = registered(1)
+    stored = listener.store / row.object_path
+    assert stored.read_bytes().endswith(b"DICM" + stored.read_bytes()[132 : -len(sent)] + sent)
+    assert row.sha256 == hashlib.sha256(sent).hexdigest()
+    assert stored.stat().st_mode & 0o777 == 0o640
+    assert listener.send(data_set) == 0x0000, "the same bytes again are linked to those that are there"
+    poll(listener.inbox, lambda left: left == [])
+    assert [path for path in listener.store.rglob("*") if path.is_file()] == [stored]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_long_object_under_a_hostile_uid_is_refused_and_leaves_nothing(listener: Running) -> None:
+    data_set = encode(hand_radiograph(PixelData=bytes(2 * MOST_IN_MEMORY_BYTES)), False, True)
+    assert listener.send_raw("../../x", data_set or b"") == 0xC000
+    assert [path for path in listener.store.rglob("*") if path.is_file()] == []
+
+
+def test_a_disk_that_is_full_in_the_middle_of_an_object_is_out_of_resources(carpus_env: CarpusEnvironment) -> None:
+    with listening(file_size_bytes=4 * MOST_IN_MEMORY_BYTES) as (_, port):
+        association = Modality(port).associate(hand_radiograph())
+        large = hand_radiograph(PixelData=bytes(8 * MOST_IN_MEMORY_BYTES))
+        assert association.send_c_store(large).Status == 0xA700
+        assert [path for path in carpus_env.store.rglob("*") if path.is_file()] == []
+        assert association.send_c_store(hand_radiograph()).Status == 0x0000
+        association.release()

@@ -59,7 +59,7 @@ def test_a_server_that_was_not_asked_is_not_said_to_be_back(tmp_path: Path) -> N
     registrar.start()
     registrar.stop(5)
     assert database.is_on
-    assert not registrar._thread.is_alive()
+    assert not any(thread.is_alive() for thread in registrar._threads)
 
 
 def test_an_outage_is_on_while_its_errors_come_and_no_others() -> None:

@@ -255,7 +255,8 @@ def test_after_a_kill_between_file_and_row_the_bytes_sent_again_begin_their_way_
     poll(listener.inbox, lambda left: left == [])
     with transaction() as session:
         session.execute(text("UPDATE radiograph SET state = 'REJECTED', due_at = NULL, ended_at = '2020-01-01'"))
-    environment = os.environ | {"CARPUS_LISTENER_PORT": "0", fault.VARIABLE: str(tmp_path)}
+    alone = {"CARPUS_LISTENER_PORT": "0", "CARPUS_LISTENER_PROCESSES": "1"}
+    environment = os.environ | alone | {fault.VARIABLE: str(tmp_path)}
     command = [sys.executable, "-m", "dicom_listener"]
     killed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=30, check=False)
     assert killed.returncode == -9

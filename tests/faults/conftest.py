@@ -45,6 +45,8 @@ def _plant(tmp_path_factory: pytest.TempPathFactory, archives: Mapping[str, Arch
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(fault.VARIABLE, str(faults))
         commitment_port = free_port()
+        # So that the process that dies at a fault point is the one that is started again and waited for.
+        patch.setenv("CARPUS_LISTENER_PROCESSES", "1")
         patch.setenv("CARPUS_STORAGE_COMMITMENT", "true")
         patch.setenv("CARPUS_COMMITMENT_PEERS", f"{AE_TITLE}=127.0.0.1:{commitment_port}")
         if archives:

@@ -29,6 +29,7 @@ class Orthanc:
     folder: Path
     dicom_port: int
     http_port: int
+    options: tuple[str, ...] = ("--verbose",)
     _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -54,6 +55,12 @@ class Orthanc:
             yield
         finally:
             self._start()
+
+    @property
+    def pid(self) -> int:
+        """Its process; it runs."""
+        assert self._process
+        return self._process.pid
 
     def request(self, path: str, body: bytes | dict[str, Any] | None = None) -> Any:
         """GET a path, or POST a body to it, and return the answer's JSON."""
@@ -85,7 +92,7 @@ class Orthanc:
     def _start(self) -> None:
         log_path = self.folder / "orthanc.log"
         with log_path.open("ab") as log:
-            process = subprocess.Popen([self.binary, "--verbose", self._settings], stdout=log, stderr=log)
+            process = subprocess.Popen([self.binary, *self.options, self._settings], stdout=log, stderr=log)
         self._process = process
         poll(lambda: self._is_up or process.poll() is not None, bool, _START_SECONDS)
         assert self._is_up, log_path.read_text()[-2000:]
