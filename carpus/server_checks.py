@@ -1,9 +1,11 @@
 """The checks of ``carpus doctor`` on PostgreSQL and Redis, the configured ones or this folder's own."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from carpus import database
 from carpus.embedded import Redis
@@ -13,6 +15,7 @@ from db import migrate, network, settings
 from db.errors import CarpusError
 
 TIMEOUT_SECONDS = 5
+SENTINEL_PORT = 26379
 _WANTED_OF_REDIS = {"maxmemory-policy": "noeviction", "appendonly": "yes"}
 
 
@@ -40,8 +43,26 @@ def broker() -> Finding:
     urls = _broker_url()
     if urls is None:
         return Finding("Redis", "embedded, runs with the stack")
+    if master := settings.load(database.ConfiguredServers).broker_master:
+        return _watched(urls, master)
     findings = [_broker(url) for url in urls.split(";")]
     return next((one for one in findings if not one.is_well), findings[0])
+
+
+def _watched(urls: str, master: str) -> Finding:
+    """Ask the Sentinels which Redis is the master, and check that one."""
+    hosts = [urlsplit(url) for url in urls.split(";")]
+    first = hosts[0]
+    asked = {"socket_timeout": TIMEOUT_SECONDS, "retry": Retry(NoBackoff(), 0)}
+    asked |= {"password": unquote(first.password)} if first.password else {}
+    sentinels = [(str(one.hostname), one.port or SENTINEL_PORT) for one in hosts]
+    try:
+        asking = redis.Sentinel(sentinels, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
+        host, port = asking.discover_master(master)  # type: ignore[no-untyped-call]  # as above
+    except redis.RedisError as error:
+        return Finding("Redis", str(error), "start the Sentinels, or correct CARPUS_BROKER_URL or CARPUS_BROKER_MASTER")
+    login = f"{first.username or ''}:{first.password}@" if first.password else ""
+    return _broker(f"redis://{login}{host}:{port}{first.path}")
 
 
 def _broker(url: str) -> Finding:

@@ -104,7 +104,7 @@ class Stack:
         """
         # They would override the URLs' own, and those of the roles that the embedded server makes.
         passwords = {f"CARPUS_{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
-        foreign = {*passwords, *self._without}
+        foreign = {*passwords, "CARPUS_BROKER_MASTER", *self._without}
         chosen = absolute(os.environ | texts())
         return {name: value for name, value in chosen.items() if name not in foreign} | {
             "CARPUS_HOME": str(self.home),

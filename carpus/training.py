@@ -42,5 +42,6 @@ def _environment(url: str) -> Mapping[str, str]:
     return chosen | {
         "CARPUS_DATABASE_URL": url.replace("postgresql://", "postgresql+psycopg://", 1),
         "CARPUS_BROKER_URL": redis.url,
+        "CARPUS_BROKER_MASTER": "",
         "CARPUS_STORE": str(home / "store"),
     }

@@ -29,7 +29,9 @@ from db.bounded import Bounds
 from db.errors import SettingsError
 
 PREFIX = "CARPUS_"
-BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")  # plain, by TLS, on this machine
+SENTINEL_SCHEME = "sentinel://"
+# Plain, by TLS, on this machine, and whichever of several Redis is the master.
+BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://", SENTINEL_SCHEME)
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -75,6 +77,11 @@ class SharedSettings(Settings):
     database_password: SecretStr | None = Field(None, description="its password, unless the URL holds it")
     broker_url: str = Field(description="Redis, as `redis://host:port/0`")
     broker_password: SecretStr | None = Field(None, description="its password, unless the URL holds it")
+    broker_master: str | None = Field(
+        None,
+        description="with `sentinel://host:26379/0;…` as the URL: the name of the Redis that these Sentinels watch",
+        validate_default=True,
+    )
     store: Path = Field(description="folder of the stored objects and standard radiographs; one file system")
     max_object_bytes: int = Field(
         512 * 2**20, ge=2**16, description="longest object that is taken from a sender or opened by a worker"
@@ -101,6 +108,8 @@ class SharedSettings(Settings):
         # Empty only as the default of those who need no Redis.
         if urls and not all(url.startswith(BROKER_SCHEMES) for url in urls.split(";")):
             raise ValueError(f"expected an address that begins with one of {', '.join(BROKER_SCHEMES)}")
+        if len({url.startswith(SENTINEL_SCHEME) for url in urls.split(";")}) > 1:
+            raise ValueError("expected Sentinels only, or none")
         return urls
 
     @field_validator("broker_password")
@@ -112,6 +121,15 @@ class SharedSettings(Settings):
             if open_hosts:
                 raise ValueError(f"Redis at {', '.join(open_hosts)} is not on this machine, so a password is needed")
         return password
+
+    @field_validator("broker_master")
+    @classmethod
+    def _named_for_sentinels(cls, master: str | None, known: ValidationInfo) -> str | None:
+        if "broker_url" not in known.data:  # which is told already
+            return master
+        if (master is not None) != known.data["broker_url"].startswith(SENTINEL_SCHEME):
+            raise ValueError(f"expected where CARPUS_BROKER_URL begins with {SENTINEL_SCHEME}, and only there")
+        return master
 
     def sqlalchemy_url(self) -> URL:
         """Return the database's address with its password.

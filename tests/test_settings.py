@@ -81,3 +81,29 @@ def test_an_empty_address_does_not_open_the_listener_to_the_world(tmp_path: Path
     (tmp_path / "carpus_listener_host").touch()
     with pytest.raises(SettingsError, match="CARPUS_LISTENER_HOST"):
         settings.load(ListenerSettings)
+
+
+@pytest.mark.parametrize(
+    ("url", "master"),
+    [("sentinel://127.0.0.1:26379/0", None), ("redis://127.0.0.1/0", "carpus")],
+    ids=["sentinels without it", "Redis itself with it"],
+)
+def test_the_masters_name_belongs_to_sentinels(monkeypatch: pytest.MonkeyPatch, url: str, master: str | None) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", url)
+    if master:
+        monkeypatch.setenv("CARPUS_BROKER_MASTER", master)
+    with pytest.raises(SettingsError, match=r"CARPUS_BROKER_MASTER: .* begins with sentinel://, and only there"):
+        settings.load(SharedSettings)
+
+
+def test_sentinels_and_redis_itself_are_not_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", "sentinel://127.0.0.1:26379/0;redis://127.0.0.1/0")
+    with pytest.raises(SettingsError, match="expected Sentinels only, or none"):
+        settings.load(SharedSettings)
+
+
+def test_sentinels_on_another_machine_need_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARPUS_BROKER_URL", "sentinel://127.0.0.1:26379/0;sentinel://a.example:26379/0")
+    monkeypatch.setenv("CARPUS_BROKER_MASTER", "carpus")
+    with pytest.raises(SettingsError, match=r"CARPUS_BROKER_PASSWORD: .*Redis at a\.example"):
+        settings.load(SharedSettings)

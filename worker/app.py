@@ -7,11 +7,14 @@ to enqueue.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from db import log, settings
 from db.errors import SettingsError
@@ -20,6 +23,9 @@ QUEUES = ("read", "assess", "deliver")
 REFRESH_QUEUE = "refresh"  # of `training.tasks`, which no radiograph comes by
 
 TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "worker.transport:Transport"))
+TRANSPORT_ALIASES["sentinel"] = "worker.transport:SentinelTransport"
+# For whoever asks a Redis, or a Sentinel, that hangs.
+_SOCKET_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 3}
 app = Celery("carpus", include=["worker.tasks"])
 _log = log.get(__name__)
 
@@ -28,6 +34,7 @@ def _configuration() -> dict[str, Any]:
     """Return Celery's configuration; it is asked for on first use."""
     try:
         broker_url = settings.shared().broker_url_with_password()
+        sentinel_options = _sentinel_options(settings.shared())
     except SettingsError as error:
         raise SystemExit(f"carpus: {error}") from error
     return {
@@ -53,15 +60,26 @@ def _configuration() -> dict[str, Any]:
             # Longer than any task, for a message that comes back early runs a task twice; the sweep finds lost ones
             # much sooner.
             "visibility_timeout": 3600,
-            "socket_timeout": 5,  # for whoever asks a Redis that hangs
-            "socket_connect_timeout": 3,
+            **_SOCKET_OPTIONS,
             "socket_keepalive": True,
             "health_check_interval": 15,
             # Whoever publishes asks an absent Redis twice and leaves the rest to the sweep, instead of trying for 6 s.
             "max_retries": 1,
             "interval_start": 0,
+            **sentinel_options,
         },
     }
+
+
+def _sentinel_options(shared: settings.SharedSettings) -> dict[str, Any]:
+    """Return what kombu needs to ask Sentinels, which have the password of the Redis that they watch."""
+    if shared.broker_master is None:
+        return {}
+    password = urlsplit(shared.broker_url_with_password().partition(";")[0]).password
+    login = {"password": unquote(password)} if password else {}
+    # The client's own attempts would keep whoever publishes for seconds; the next Sentinel is asked at once.
+    asked = {"retry": Retry(NoBackoff(), 0), **_SOCKET_OPTIONS, **login}
+    return {"master_name": shared.broker_master, "sentinel_kwargs": asked}
 
 
 app.add_defaults(_configuration)

@@ -12,16 +12,30 @@ import kombu.transport.redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 
-class Channel(kombu.transport.redis.Channel):  # type: ignore[misc]  # kombu has no types
-    """A channel that does not connect again after its connection was let go."""
+class _Lost:
+    """What a channel does not do after its connection was let go: connect again."""
 
     def _connparams(self, asynchronous: bool = False) -> Any:
-        if self.connection.client is None:
+        if self.connection.client is None:  # type: ignore[attr-defined]  # kombu's channels have it
             raise RedisConnectionError("this channel's connection was lost, and another has taken its place")
-        return super()._connparams(asynchronous=asynchronous)
+        return super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]  # as above
+
+
+class Channel(_Lost, kombu.transport.redis.Channel):  # type: ignore[misc]  # kombu has no types
+    """A channel that does not connect again after its connection was let go."""
 
 
 class Transport(kombu.transport.redis.Transport):  # type: ignore[misc]  # as above
     """The transport of ``redis://`` and ``rediss://``."""
 
     Channel = Channel
+
+
+class SentinelChannel(_Lost, kombu.transport.redis.SentinelChannel):  # type: ignore[misc]  # as above
+    """The same, to whichever Redis the Sentinels say is the master."""
+
+
+class SentinelTransport(kombu.transport.redis.SentinelTransport):  # type: ignore[misc]  # as above
+    """The transport of ``sentinel://``."""
+
+    Channel = SentinelChannel

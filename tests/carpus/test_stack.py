@@ -170,7 +170,7 @@ def test_every_setting_in_a_file_reaches_the_processes_and_no_foreign_servers_do
         "FLOWER_LOGIN": "jane:secret",
     }
     foreign = {"DATABASE_URL", "BROKER_URL", "STORE", "HOME"}
-    passwords = {f"{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")}
+    passwords = {f"{name}_PASSWORD" for name in ("DATABASE", "BROKER", "WRITER", "READER", "READS")} | {"BROKER_MASTER"}
     folder = tmp_path / "secrets"
     folder.mkdir()
     for name, text in (in_files | dict.fromkeys(foreign | passwords, "foreign")).items():
