@@ -37,6 +37,11 @@ class Serving:
     active: Active
     shadow: Active | None = None
 
+    def by_status(self) -> dict[ModelStatus, Active]:
+        """Return the versions by what they are for."""
+        shadow = {} if self.shadow is None else {ModelStatus.SHADOW: self.shadow}
+        return {ModelStatus.ACTIVE: self.active, **shadow}
+
 
 class Following:
     """What the registry says, loaded.
@@ -81,6 +86,8 @@ class Following:
         self.serving, self._wanted = replace(self.serving, active=active), wanted
         self._take_shadow()
         self._complaint = ""
+        taken_up = {status.value: one.bundle.digest for status, one in self.serving.by_status().items()}
+        logger.info("model_versions_taken_up", **taken_up)
 
     def begin(self) -> None:
         """Look again and again from now on, in a thread that ends with the process, or with :meth:`end`."""
@@ -113,7 +120,7 @@ class Following:
         self.serving = replace(self.serving, shadow=shadow)
 
     def _known(self) -> tuple[Active, ...]:
-        return tuple(one for one in (self.serving.active, self.serving.shadow) if one is not None)
+        return tuple(self.serving.by_status().values())
 
 
 @cache
@@ -173,9 +180,15 @@ def _loaded(wanted: Served, known: tuple[Active, ...]) -> Active:
     loaded = next((one for one in known if one.bundle.digest == wanted.sha256), None)
     if loaded is None:
         loaded = load(model_store().fetch(wanted.sha256))
-    card, digest = loaded.bundle.card, loaded.bundle.digest
-    facts = {"sha256": digest, "engine": loaded.engine_name, "site": site and site.id}
-    logger.info("model_loaded", name=card.name, version=card.version, **facts)
+        card, digest = loaded.bundle.card, loaded.bundle.digest
+        logger.info(
+            "model_loaded",
+            name=card.name,
+            version=card.version,
+            sha256=digest,
+            views=loaded.views,
+            engine=loaded.engine_name,
+        )
     return replace(loaded, site=site)
 
 

@@ -1,5 +1,6 @@
 """Another model version is taken up by a running worker: nothing is lost, nothing is done twice, each names its own."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ def chosen(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     with suppress(ModelVersionError):  # it is active
         registry.promote("starter 0.1.1", "the test is over")
     registry.retire(digest)
-    way.wait_until(lambda: _version_of_next(way) == "starter", "the starter is back")
+    way.wait_until(lambda: set(_taken_up(way)) == {"active"} and digest not in _taken_up(way).values(), "it is let go")
     forget_process_state()
 
 
@@ -49,11 +50,11 @@ def _hands(count: int, first_seed: int) -> list[Dataset]:
     return [eight_bit(draw(94, Sex.FEMALE, first_seed + one, rows=200).image) for one in range(count)]
 
 
-def _version_of_next(way: Way) -> str:
-    sent = _hands(1, first_seed=900)
-    way.send(sent)
-    way.wait_for_ends(sent)
-    return str(way.results(sent)[0]["model_name"])
+def _taken_up(way: Way) -> dict[str, str]:
+    """Return the digests of what the worker has taken up last, by their status."""
+    lines = (way.stack.logs / "assess.log").read_text().splitlines()
+    found = [json.loads(line) for line in lines if '"model_versions_taken_up"' in line]
+    return {status: found[-1][status] for status in ("active", "shadow") if found and status in found[-1]}
 
 
 def test_a_version_promoted_while_radiographs_are_in_flight(way: Way, chosen: str) -> None:
@@ -71,8 +72,12 @@ def test_a_version_promoted_while_radiographs_are_in_flight(way: Way, chosen: st
     assert by_version["starter"] >= 1
     ids = [row["id"] for row in rows]
     assert len(way.sql("SELECT 1 FROM assessment WHERE radiograph_id = ANY(%s)", ids)) == IN_FLIGHT
-    way.wait_until(lambda: _version_of_next(way) == "narrow", "the workers use the promoted version")
+    way.wait_until(lambda: _taken_up(way) == {"active": chosen}, "the worker takes up the promoted version")
     assert time.monotonic() - promoted_at < TAKEN_UP_SECONDS
+    after = _hands(1, first_seed=1900)
+    way.send(after)
+    way.wait_for_ends(after)
+    assert [result["model_sha256"] for result in way.results(after)] == [chosen]
 
 
 def test_a_shadow_assesses_what_comes_and_is_not_shown(way: Way, chosen: str) -> None:
