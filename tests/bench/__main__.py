@@ -8,10 +8,11 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, bfloat16, demo, engines, pipeline, store
+from tests.bench import assess, audit, bfloat16, demo, engines, pipeline, reading, store
 
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
+    "read": reading.measure,
     "assess": assess.measure,
     "engines": engines.measure,
     "bfloat16": bfloat16.measure,
