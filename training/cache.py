@@ -34,8 +34,8 @@ _WORTH_A_PROCESS = 32  # pictures: starting one takes as long as about so many
 
 # Those of `worker` that decide what a file's pixels become; the cache starts anew when one of them changes.
 _CODE = (
-    *("attributes", "codestream", "contrast", "crop", "decoders", "grayscale", "image_pixel", "jpeg12", "limits"),
-    *("lookup_table", "palm", "pixels", "preprocess", "radiograph", "read", "stored_object"),
+    *("area", "attributes", "codestream", "contrast", "crop", "decoders", "grayscale", "image_pixel", "jpeg12"),
+    *("limits", "lookup_table", "palm", "pixels", "preprocess", "radiograph", "read", "stored_object"),
 )
 
 

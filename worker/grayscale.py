@@ -1,6 +1,6 @@
 """From stored value to what a reader sees: modality LUT, VOI LUT or window, inversion, all in one table.
 
-Before: ``worker.pixels`` decoded words. After: ``worker.read`` looks each of them up in the table and shrinks.
+Before: ``worker.pixels`` decoded words. After: ``worker.area`` looks each of them up in the table while it shrinks.
 
 An image has at most 65,536 different words, so each transform is computed for those and never for ten million pixels:
 exact in float64, and one look-up for the whole of it.
@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from db.errors import RejectedRadiographError
 from worker.attributes import UNKNOWN_TERM, code, number, numbers
 from worker.lookup_table import LookUpTable
+from worker.pixels import Pixels
 
 Values = npt.NDArray[np.float64]
 
@@ -25,9 +26,7 @@ WHITE: Final = 65535
 _TAIL: Final = 0.001
 
 
-def grey_table(
-    dataset: Dataset, photometric_interpretation: str, stored: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint16]:
+def grey_table(dataset: Dataset, photometric_interpretation: str, pixels: Pixels) -> npt.NDArray[np.uint16]:
     """Return the grey value to show for every word.
 
     Parameters
@@ -36,10 +35,8 @@ def grey_table(
         The data set; not changed.
     photometric_interpretation
         MONOCHROME1 or MONOCHROME2.
-    stored
-        (words,) the stored value that each word stands for.
-    counts
-        (words,) how many pixels have each word.
+    pixels
+        The image. How often it has each word is counted only where that decides something.
 
     Returns
     -------
@@ -55,22 +52,31 @@ def grey_table(
     ----------
     DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT), C.7.6.3.1.2 (MONOCHROME1), C.11.6.1.2 (presentation LUT shape).
     """
-    is_padding = padding(dataset, stored)
-    modality = modality_values(dataset, stored.astype(np.float64))
+    is_padding = padding(dataset, pixels.values)
+    modality = modality_values(dataset, pixels.values.astype(np.float64))
     grey = voi_values(dataset, modality)
     if grey is None:
-        grey = stretched(modality, np.where(is_padding, 0, counts))
+        grey = stretched(modality, np.where(is_padding, 0, pixels.counts()))
     if is_inverted(dataset, photometric_interpretation):
         grey = 1 - grey
     table = np.rint(grey * WHITE).astype(np.uint16)
-    visible = table[(counts > 0) & ~is_padding]
-    if visible.size == 0 or visible.min() == visible.max():
+    if not _is_picture(table, is_padding, pixels):
         raise RejectedRadiographError(
             "Every pixel has the same grey value; expected a radiograph. The detector was not exposed, or the window "
             "(0028,1050 WindowCenter, 0028,1051 WindowWidth) lies beside the picture: check it and send it again."
         )
     table[is_padding] = 0
     return table
+
+
+def _is_picture(table: npt.NDArray[np.uint16], is_padding: npt.NDArray[np.bool_], pixels: Pixels) -> bool:
+    """Return whether not all pixels look the same: some of them nearly always show it, else all are asked."""
+
+    def look_different(words: npt.NDArray[np.integer]) -> bool:
+        visible = table[words[~is_padding[words]]]
+        return bool(visible.size and visible.min() < visible.max())
+
+    return look_different(pixels.some()) or look_different(pixels.counts().nonzero()[0])
 
 
 def padding(dataset: Dataset, stored: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

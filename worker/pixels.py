@@ -48,6 +48,7 @@ _CODINGS: Final[dict[str, tuple[Coding, ...]]] = {
 _PIXEL_DATA_VRS: Final = {None, VR.OB, VR.OW, VR.UN}  # None where the transfer syntax leaves it out
 _FRAGMENTS: Final = Bounds(elements=100_000)  # of 4 kB, those of the largest object
 _COMPRESSED_EXTRA_BYTES: Final = 2**16  # tables, comments and a colour profile of an image however small
+_SOME_EVERY: Final = 16
 _LOSSY_JPEG_BITS: Final = {Coding.JPEG_BASELINE: (8,), Coding.JPEG_EXTENDED: (8, PRECISION_BITS)}
 
 
@@ -60,17 +61,22 @@ class Pixels:
     words
         (rows, columns) uint8 or uint16, as allocated: unused high bits may hold anything.
     values
-        (256,) or (65536,) int64: the stored value that each word stands for.
+        (words,) int64: the stored value that each word stands for, of all words that the allocated bits allow, or the
+        stored bits where no word has more.
     """
 
     words: npt.NDArray[np.uint8 | np.uint16]
     values: npt.NDArray[np.int64]
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """Return (256,) or (65536,) int64: how many pixels have each word."""
+        """Return (words,) int64: how many pixels have each word."""
         # bincount would first make an int64 of every pixel. A count is float32 here, exact to 16 million.
         words = self.values.size
         return cv2.calcHist([self.words], [0], None, [words], [0, words]).ravel().astype(np.int64)
+
+    def some(self) -> npt.NDArray[np.uint8 | np.uint16]:
+        """Return (pixels,) uint8 or uint16: the words of one pixel in 256, from all over the image."""
+        return self.words[::_SOME_EVERY, ::_SOME_EVERY].ravel()
 
 
 def decode(dataset: Dataset, image_pixel: ImagePixel) -> Pixels:
@@ -103,7 +109,7 @@ def decode(dataset: Dataset, image_pixel: ImagePixel) -> Pixels:
             codestream = describe(frame)
             _check_codestream(codestream, image_pixel, syntax)
         words = decode_words(frame, element.VR, syntax, image_pixel, codestream)
-        return Pixels(words, _stored_values(image_pixel, codestream))
+        return Pixels(words, _stored_values(_possible_words(words, image_pixel), image_pixel, codestream))
 
 
 def _pixel_data(dataset: Dataset) -> DataElement:
@@ -165,15 +171,28 @@ def _check_codestream(codestream: Codestream, image_pixel: ImagePixel, syntax: U
         raise _no_decoder(f"{syntax} {syntax.name} with {codestream.precision} bits")
 
 
-def _stored_values(image_pixel: ImagePixel, codestream: Codestream | None) -> npt.NDArray[np.int64]:
-    """Return the stored value of every word there can be.
+def _possible_words(words: npt.NDArray[np.uint8 | np.uint16], image_pixel: ImagePixel) -> npt.NDArray[np.int64]:
+    """Return the words to compute for: of 12 bits in 16, a sixteenth, unless the unused bits hold something.
+
+    They stand for the same stored values as all that are allocated, so what is made of these does not depend on it.
+    """
+    bits = image_pixel.bits_stored
+    if bits < image_pixel.bits_allocated and cv2.minMaxLoc(words)[1] >= 2**bits:
+        bits = image_pixel.bits_allocated
+    return np.arange(2**bits, dtype=np.int64)
+
+
+def _stored_values(
+    words: npt.NDArray[np.int64], image_pixel: ImagePixel, codestream: Codestream | None
+) -> npt.NDArray[np.int64]:
+    """Return the stored value of each word.
 
     References
     ----------
     DICOM PS3.5 8.1.1: bits beyond those stored are no part of the value. 8.2.3 and 8.2.4: the sign bit may be where the
     precision of the JPEG-LS or JPEG 2000 codestream put it.
     """
-    words, bits = np.arange(2**image_pixel.bits_allocated, dtype=np.int64), image_pixel.bits_stored
+    bits = image_pixel.bits_stored
     if codestream and not image_pixel.is_signed:
         # Lossy coding of 10 bits in 12 overshoots: white must not wrap round to black.
         return np.minimum(words, np.int64(2**bits - 1))

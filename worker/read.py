@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from worker.area import Grey, Words, area_means, look_up
 from worker.attributes import rejecting
 from worker.grayscale import grey_table
 from worker.image_pixel import check_image_pixel
@@ -56,25 +56,28 @@ def read(path: Path, limits: Limits = _DEFAULT_LIMITS) -> npt.NDArray[np.uint16]
         dataset = open_stored_object(path, limits)
         image_pixel = check_image_pixel(dataset, limits)
         pixels = decode(dataset, image_pixel)
-        table = grey_table(dataset, image_pixel.photometric_interpretation, pixels.values, pixels.counts())
-        return shrink(np.asarray(cv2.LUT(pixels.words, table), np.uint16))
+        table = grey_table(dataset, image_pixel.photometric_interpretation, pixels)
+        return shrink(pixels.words, table)
 
 
-def shrink(grey: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """Shrink a picture so that its long side has at most 1,024 px; a smaller one stays as it is.
+def shrink(words: Words, table: Grey | None = None) -> Grey:
+    """Shrink an image so that its long side has at most 1,024 px; a smaller one keeps its size.
 
     Parameters
     ----------
-    grey
-        (rows, columns) uint16. Not changed.
+    words
+        (rows, columns) uint8 or uint16. Not changed.
+    table
+        (words,) uint16: the grey value for every word that may be among them; None where the words, uint16, are grey
+        values.
 
     Returns
     -------
     numpy.ndarray
-        (rows, columns) uint16: each pixel the mean of the area it covers.
+        (rows, columns) uint16: each pixel the mean of the grey values of the area it covers.
     """
-    factor = LONG_SIDE_PIXELS / max(grey.shape)
+    factor = LONG_SIDE_PIXELS / max(words.shape)
     if factor >= 1:
-        return grey
-    rows, columns = (max(1, round(side * factor)) for side in grey.shape)
-    return np.asarray(cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA), np.uint16)
+        return words.astype(np.uint16, copy=False) if table is None else look_up(words, table)
+    rows, columns = (max(1, round(side * factor)) for side in words.shape)
+    return area_means(words, table, rows, columns)

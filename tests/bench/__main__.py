@@ -8,13 +8,27 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, batches, bfloat16, carries, demo, engines, pipeline, receive, region, store
+from tests.bench import (
+    assess,
+    audit,
+    batches,
+    bfloat16,
+    carries,
+    demo,
+    engines,
+    pipeline,
+    reading,
+    receive,
+    region,
+    store,
+)
 
 # Asked for by name only.
 EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume}
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
+    "read": reading.measure,
     "assess": assess.measure,
     "batches": batches.measure,
     "engines": engines.measure,

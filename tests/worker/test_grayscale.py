@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from db.errors import RejectedRadiographError
 from worker import grayscale
 from worker.lookup_table import LookUpTable
+from worker.pixels import Pixels
 
 
 def values(*numbers: float) -> grayscale.Values:
@@ -142,17 +143,22 @@ def test_padding_value_with_the_wrong_sign_is_still_found() -> None:
     assert grayscale.padding(described, stored).tolist() == [True, False, False]
 
 
+def pixels(stored: np.ndarray, counts: np.ndarray) -> Pixels:
+    """An image in one row with each stored value so often; its words are numbered as they come."""
+    return Pixels(np.repeat(np.arange(len(stored), dtype=np.uint16), counts)[np.newaxis], stored)
+
+
 def test_padding_takes_no_part_in_the_stretch_and_is_black() -> None:
     stored = np.arange(8)
     counts = np.array([0, 1, 500, 500, 500, 1, 0, 5000])
-    table = grayscale.grey_table(data_set(PixelPaddingValue=7), "MONOCHROME2", stored, counts)
+    table = grayscale.grey_table(data_set(PixelPaddingValue=7), "MONOCHROME2", pixels(stored, counts))
     # 1 and 5 are the ends; each holds nothing that counts, so they are black and white.
     assert table[[1, 2, 3, 4, 5, 7]].tolist() == [0, 16384, 32768, 49151, 65535, 0]
 
 
 def test_padding_of_an_inverted_image_is_black_too() -> None:
     counts = np.array([900, 10, 10, 10, 10])
-    table = grayscale.grey_table(data_set(PixelPaddingValue=0), "MONOCHROME1", np.arange(5), counts)
+    table = grayscale.grey_table(data_set(PixelPaddingValue=0), "MONOCHROME1", pixels(np.arange(5), counts))
     assert table.tolist() == [0, 65535, 43690, 21845, 0]
 
 
@@ -180,11 +186,10 @@ def test_stretch_of_few_shades_keeps_them_apart(counts: list[int]) -> None:
 @pytest.mark.parametrize("counts", [[5, 0, 0], [0, 0, 0]])
 def test_image_of_one_grey_value_is_rejected(counts: list[int]) -> None:
     with pytest.raises(RejectedRadiographError, match="same grey value"):
-        grayscale.grey_table(data_set(), "MONOCHROME2", np.arange(3), np.array(counts))
+        grayscale.grey_table(data_set(), "MONOCHROME2", pixels(np.arange(3), np.array(counts)))
 
 
 def test_window_beside_the_picture_is_rejected() -> None:
     with pytest.raises(RejectedRadiographError, match="WindowCenter"):
-        grayscale.grey_table(
-            data_set(WindowCenter=5000, WindowWidth=100), "MONOCHROME2", np.arange(3), np.array([4, 4, 4])
-        )
+        image = pixels(np.arange(3), np.array([4, 4, 4]))
+        grayscale.grey_table(data_set(WindowCenter=5000, WindowWidth=100), "MONOCHROME2", image)

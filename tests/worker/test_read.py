@@ -74,6 +74,14 @@ def test_bits_beyond_those_stored_are_no_part_of_the_value(read_object: Callable
     assert (read_object(radiograph(with_overlay)) == read_object(radiograph())).all()
 
 
+@pytest.mark.parametrize("has_window", [True, False])
+def test_one_pixel_among_others_is_a_picture(has_window: bool, read_object: Callable[[Dataset], np.ndarray]) -> None:
+    picture = np.full((64, 64), 700, np.uint16)
+    picture[37, 21] = 701
+    standard = read_object(radiograph(picture, has_window=has_window))
+    assert np.argwhere(standard != standard[0, 0]).tolist() == [[37, 21]]
+
+
 def test_lossy_overshoot_stays_white(read_object: Callable[[Dataset], np.ndarray]) -> None:
     overshooting = PICTURE.copy()
     overshooting[0, :5] = 4100  # 13 bits, where 12 are stored

@@ -118,7 +118,12 @@ def test_deflate_bomb_is_not_inflated(reason: Callable[..., str]) -> None:
 
 
 def test_constant_image_is_rejected(reason: Callable[..., str]) -> None:
-    assert "same grey value" in reason(radiograph(np.full((64, 64), 700, np.uint16)))
+    constant = np.full((64, 64), 700, np.uint16)
+    assert "same grey value" in reason(radiograph(constant))
+    assert "same grey value" in reason(radiograph(constant, has_window=False))
+    padded = constant.copy()
+    padded[:20] = 3000
+    assert "same grey value" in reason(radiograph(padded, PixelPaddingValue=3000))
 
 
 def test_malformed_numbers_are_rejected_without_quoting_them(reason: Callable[..., str]) -> None:
