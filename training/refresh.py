@@ -124,7 +124,7 @@ def refresh(base: str, folder: Path | None = None) -> Refreshed:
         refreshed = _decide(begun, made, judgement)
         fault.point("refresh_committed")
         shutil.rmtree(begun.folder, ignore_errors=True)
-        _log.info("refresh_decided", verdict=judgement.verdict, reasons=judgement.reasons)
+        _log.info("refresh_decided", verdict=str(judgement.verdict), reasons=list(judgement.reasons))
         return refreshed
 
 

@@ -8,7 +8,7 @@ registered can be loaded.
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import text
 
 from db import model_versions
@@ -145,7 +145,8 @@ def active() -> tuple[int, Bundle]:
 
 def versions_on_screen() -> Table:
     """Return the registered versions as a table."""
-    drawn = Table("status", "model", "digest", "parent", "recipe", "MAE, months", "registered", title="model versions")
+    whole = [Column(name, no_wrap=True) for name in ("status", "model", "digest")]
+    drawn = Table(*whole, "parent", "MAE, months", Column("registered", no_wrap=True), title="model versions")
     with transaction() as session:
         rows = session.execute(_ALL).mappings().all()
     names = {row["model_version_id"]: f"{row['model_name']} {row['model_version']}" for row in rows}
@@ -155,9 +156,8 @@ def versions_on_screen() -> Table:
             names[row["model_version_id"]],
             row["model_sha256"][:12],
             names.get(row["parent_model_version_id"], ""),
-            row["recipe_name"] or "",
             _mae(row),
-            f"{row['registered_at']:%Y-%m-%d %H:%M}",
+            f"{row['registered_at']:%Y-%m-%d}",
         )
     drawn.caption = "MAE of the card, on what it was not trained on; what a version is worth here, `carpus audit` says"
     return drawn

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from db import log
 from db.process import die_with_parent
 from training.settings import training
 
@@ -23,6 +24,7 @@ def refresh(
     """Fine-tune the active version on the site's reads, and promote what is proven no worse."""
     if parent is not None:
         die_with_parent(parent_pid=parent)
+        log.configure("refresh")
     from worker.engines.tensorflow import prepare_tensorflow
 
     prepare_tensorflow()
@@ -30,7 +32,8 @@ def refresh(
     from training.report.refresh_text import on_screen
 
     done = refresh_model(base or training().refresh_base, work_folder)
-    Console().print(on_screen(done.judgement))
-    for reason in done.judgement.reasons:
-        typer.echo(reason)
+    if done.judgement.criteria:
+        Console().print(on_screen(done.judgement))
+    else:
+        typer.echo("\n".join(done.judgement.reasons))
     typer.echo(f"{done.judgement.verdict}: decision {done.decision_id}, page {done.page}")
