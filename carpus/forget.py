@@ -30,7 +30,8 @@ _NOT_OWNER = (
 _NOT_REMOVED = (
     "Not removed, for Carpus cannot: backups and exports (such as `carpus sql --csv`); what PostgreSQL's own files "
     "hold until its next vacuum; SOP Instance UIDs in logs; results in the archives that they were delivered to; what "
-    "models have learned from the radiographs. What is sent at this moment or later is stored anew."
+    "models have learned from the radiographs, and pictures that `python -m training` keeps in its work folder. What "
+    "is sent at this moment or later is stored anew."
 )
 
 
@@ -69,6 +70,7 @@ def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, 
         is_to_go = bool(found) and not is_dry_run
         if is_to_go:
             _check_right(connection)
+            _check_no_refresh(connection)
             _check_custody(found, takes_committed=takes_committed)
             if not is_sure:
                 typer.confirm("Remove all this for good?", abort=True)
@@ -130,6 +132,15 @@ def _check_right(connection: psycopg.Connection[dict[str, Any]]) -> None:
         raise ForgetError(_NOT_OWNER)
 
 
+def _check_no_refresh(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    """Hold the lock of a refresh until the end, for one that is running has pictures of its own."""
+    row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended('refresh', 0)) AS is_free").fetchone()
+    if row is None or not row["is_free"]:
+        raise ForgetError(
+            "a refresh is running, which has pictures of the patient: let it end, or end it, and try again"
+        )
+
+
 def _check_told(patient: Patient, found: Traces) -> None:
     if patient.lacks_key and found.counts["pseudonyms"]:
         raise ForgetError(
@@ -186,7 +197,7 @@ def _remove_sheet(sheet: Path | None, console: Console) -> None:
 def _remove_pictures(folder: Path, console: Console) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-        _say(console, f"removed: {folder} with the pictures of a refresh, which begins anew if it is running")
+        _say(console, f"removed: {folder} with the pictures of a refresh that did not come to its end")
 
 
 def _say(console: Console, line: str) -> None:

@@ -192,7 +192,8 @@ def begin_with(session: Session, facts: Facts) -> bool:
         Whether the active version is another now.
     """
     row = register(session, facts)
-    if row.status == ModelStatus.ACTIVE or is_chosen(session):
+    # One that was active before is an earlier Carpus' on another machine; going back to it is for a person to decide.
+    if row.status in {ModelStatus.ACTIVE, ModelStatus.RETIRED} or is_chosen(session):
         return False
     _activate(session, row)
     decide(session, Decision.FIRST, row, Grounds(["the bundle that the workers were started with"]))
@@ -203,6 +204,14 @@ def is_chosen(session: Session) -> bool:
     """Return whether the active version was ever chosen, and is not just what the workers were started with."""
     chosen = (Decision.PROMOTED, Decision.REFRESHED, Decision.ROLLED_BACK)
     return session.scalar(select(ModelDecision.id).where(ModelDecision.decision.in_(chosen)).limit(1)) is not None
+
+
+def last_chosen(session: Session) -> ModelVersion | None:
+    """Return the version that was made active last by a person, or as the first, and not by a refresh."""
+    chosen = (Decision.FIRST, Decision.PROMOTED, Decision.ROLLED_BACK)
+    by_whom = select(ModelDecision.active_id).where(ModelDecision.decision.in_(chosen))
+    last = session.scalar(by_whom.order_by(ModelDecision.id.desc()).limit(1))
+    return None if last is None else session.get_one(ModelVersion, last)
 
 
 def promote(

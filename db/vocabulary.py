@@ -189,4 +189,5 @@ class Decision(StrEnum):
     REFRESHED = "refreshed"
     REFUSED = "refused"
     NOT_ENOUGH_DATA = "not enough data"
+    FAILED = "failed"
     NEW_SPLIT = "new split"

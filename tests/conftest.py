@@ -79,7 +79,7 @@ def carpus_env(
         if not server.is_alive:
             server.start()
     store = tmp_path / "store"
-    store.mkdir()
+    (store / "objects").mkdir(parents=True)  # as the listener has made it
     monkeypatch.setenv("CARPUS_DATABASE_URL", servers.database_url)
     monkeypatch.setenv("CARPUS_BROKER_URL", servers.broker_url)
     monkeypatch.setenv("CARPUS_STORE", str(store))

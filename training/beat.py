@@ -1,8 +1,9 @@
 """The clock of `training.tasks`: Celery's own, kept in memory, that shows by a file's age that it ticks.
 
-``python -m training.beat`` is its health check: a container whose clock stands is started again by Docker.
+``python -m training.beat`` is its health check, by which a container whose clock stands is shown as unhealthy.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from celery.beat import Scheduler
 
-TICKED = Path(tempfile.gettempdir()) / "carpus-beat"
+TICKED = Path(tempfile.gettempdir()) / f"carpus-beat-{os.getuid()}"
 LONGEST_TICK_SECONDS = 30.0
 _STANDS_SECONDS = 4 * LONGEST_TICK_SECONDS
 

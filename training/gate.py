@@ -9,17 +9,21 @@ Piaggio et al., Reporting of noninferiority and equivalence randomized trials, 2
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from db.vocabulary import Sex
 from training import criteria
 from training.criteria import MIN_PATIENTS, Criterion, Unit
 from training.pairs import Answers, Pair
 from training.refreshing import RefreshRecipe
+
+SINCE_CHOSEN = "_since_chosen"  # ends the names of what is asked beside the version that a person chose
+_OF_EACH = ((Sex.FEMALE, "girls"), (Sex.MALE, "boys"))
 
 __all__ = ["Answers", "Criterion", "Judgement", "Pair", "Verdict", "enough", "judge"]
 
@@ -59,24 +63,30 @@ class Judgement:
         }
 
 
-def enough(test_reads: int, new_reads: int, rules: RefreshRecipe) -> Judgement | None:
+def enough(test_reads: Mapping[Sex, int], new_reads: int, rules: RefreshRecipe) -> Judgement | None:
     """Return what is missing before a candidate is worth making; None where nothing is.
 
     Parameters
     ----------
     test_reads
-        Of the site, by which candidates are judged.
+        Of the site, by which candidates are judged, of each sex.
     new_reads
-        Since the last candidate.
+        Of what is learned from, since the last candidate.
     rules
         How many are enough.
     """
-    counts = ((test_reads, rules.min_test_reads, "test reads"), (new_reads, rules.min_new_reads, "new reads"))
+    counts = [
+        (sum(test_reads.values()), rules.min_test_reads, "test reads"),
+        *((test_reads.get(sex, 0), MIN_PATIENTS, f"test reads of {words}") for sex, words in _OF_EACH),
+        (new_reads, rules.min_new_reads, "new reads"),
+    ]
     missing = tuple(f"{have:,} of {needed:,} {words}" for have, needed, words in counts if have < needed)
     return Judgement(Verdict.NOT_ENOUGH_DATA, reasons=missing) if missing else None
 
 
-def judge(site: Pair, base: Pair | None, rules: RefreshRecipe, seed: int = 0) -> Judgement:
+def judge(
+    site: Pair, base: Pair | None, rules: RefreshRecipe, seed: int = 0, anchor: tuple[Pair, Pair | None] | None = None
+) -> Judgement:
     """Judge a candidate: promoted where every criterion is met, refused where one is not.
 
     Parameters
@@ -89,6 +99,9 @@ def judge(site: Pair, base: Pair | None, rules: RefreshRecipe, seed: int = 0) ->
         The margins.
     seed
         Of the resampling.
+    anchor
+        The same with the version that a person chose last in the place of the active one, where that is another: what
+        one refresh may lose, many must not lose together.
 
     Returns
     -------
@@ -111,7 +124,18 @@ def judge(site: Pair, base: Pair | None, rules: RefreshRecipe, seed: int = 0) ->
     )
     if unanswered:
         return Judgement(Verdict.REFUSED, reasons=unanswered)
-    return _weighed(_asked(site, base, rules, seed), base)
+    since = [] if anchor is None else _since_chosen(_asked(*anchor, rules, seed))
+    return _weighed([*_asked(site, base, rules, seed), *since], base)
+
+
+def _since_chosen(asked: Sequence[Criterion]) -> list[Criterion]:
+    """Return what each refresh has a margin for, asked of a candidate beside the version that a person chose."""
+    beside = "beside the version last chosen by a person"
+    return [
+        replace(one, name=f"{one.name}{SINCE_CHOSEN}", subject=f"{one.subject}, {beside}")
+        for one in asked
+        if one.name != "mae"
+    ]
 
 
 def _asked(site: Pair, base: Pair | None, rules: RefreshRecipe, seed: int) -> list[Criterion]:

@@ -7,92 +7,41 @@ counts: a run that ends before it leaves all as it was, and the next one goes on
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import text
 
 from db import fault, log, model_versions, settings
-from db.errors import PermanentError
+from db.errors import CarpusError
 from db.model_versions import Grounds
-from db.session import engine, transaction
-from db.vocabulary import Decision, Sex
+from db.session import transaction
+from db.vocabulary import Decision
 from training import base as bases
 from training import gate, recipe, registry
 from training.base import Base
 from training.cases import Part
+from training.commands.unseen import check_unseen
+from training.decision import Begun, Made, Refreshed, decide
 from training.fine_tune import fine_tune, next_version
-from training.gate import Judgement, Verdict
-from training.pairs import Pair
+from training.gate import Judgement
+from training.pairs import Answers, Pair
 from training.recipe import Recipe
-from training.report import refresh as report
-from training.report.refresh import Page
 from training.served import answers
 from training.sources import open_source
 from training.sources.database import IN_DATABASE
 from training.sources.site import Site, open_site
+from training.turns import RefreshError, alone
 from worker import correction
-from worker.active import facts_of
-from worker.bundle import Bundle
+from worker.bundle import OPENVINO, Bundle
+from worker.correction import SiteCalibration
 from worker.model_store import model_store
+from worker.settings import worker
 
 FOLDER = "refresh"
 PHANTOMS, DATABASE, NOTHING = "phantoms", "database", "none"
 
-_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('refresh', 0))")
-_OF_VERDICT = {
-    Verdict.PROMOTED: Decision.REFRESHED,
-    Verdict.REFUSED: Decision.REFUSED,
-    Verdict.NOT_ENOUGH_DATA: Decision.NOT_ENOUGH_DATA,
-}
-
 _log = log.get(__name__)
-
-
-class RefreshError(PermanentError):
-    """The active version cannot be refreshed; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Refreshed:
-    """What came of a refresh.
-
-    Attributes
-    ----------
-    decision_id
-        Its row in ``model_decision``.
-    page
-        Where the page about it lies.
-    """
-
-    decision_id: int
-    judgement: Judgement
-    page: Path
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """What a refresh begins with."""
-
-    active_id: int
-    parent: Bundle
-    recipe: Recipe
-    site: Site
-    base: Base | None
-    folder: Path
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A candidate, and what both versions say of the site's test reads and of the base set."""
-
-    bundle: Bundle
-    judged: Pair
-    guard: Pair | None
 
 
 def refresh(base: str, folder: Path | None = None) -> Refreshed:
@@ -103,46 +52,45 @@ def refresh(base: str, folder: Path | None = None) -> Refreshed:
     base
         What is not to be forgotten meanwhile: ``phantoms`` as in the recipe, ``none``, or as ``--data`` names it.
     folder
-        Keeps pictures and checkpoints until there is a decision; None: ``refresh`` in the store.
+        In a folder of its own there, pictures and checkpoints are kept until there is a decision; None: in the store.
 
     Raises
     ------
     RefreshError
-        When another refresh is running, or the active version says by no recipe how it was made.
+        When another refresh is running, or the active version cannot be refreshed.
     CarpusError
-        When anything on the way cannot be; the active version stays.
+        When anything on the way cannot be; the active version stays, and a decision says why.
     """
-    with _alone():
-        begun = _begin(base, folder or settings.shared().store / FOLDER)
-        counts = begun.site.counts
-        _log.info("refresh_begun", model=begun.parent.card.version, new_reads=counts.new_reads, uses=counts.uses)
-        fault.point("refresh_begun")
-        missing = gate.enough(len(begun.site.parts[Part.TEST]), counts.new_reads, begun.recipe.refresh)
-        made = _candidate(begun) if missing is None else None
-        judgement = missing or _judged(begun, made)
-        fault.point("refresh_judged")
-        refreshed = _decide(begun, made, judgement)
-        fault.point("refresh_committed")
-        shutil.rmtree(begun.folder, ignore_errors=True)
-        _log.info("refresh_decided", verdict=str(judgement.verdict), reasons=list(judgement.reasons))
+    kept = (folder or settings.shared().store) / FOLDER / "run"
+    with alone() as is_alone:
+        try:
+            refreshed = _refresh(base, kept, is_alone)
+        except CarpusError as error:
+            with suppress(CarpusError), transaction() as session:  # such as where the database is what is away
+                model_versions.decide(session, Decision.FAILED, grounds=Grounds([str(error)]))
+            raise
+        shutil.rmtree(kept, ignore_errors=True)
         return refreshed
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Hold a lock that ends with this process's connection, whatever happens to it."""
-    with engine().connect() as connection:
-        if not connection.scalar(_LOCK):
-            raise RefreshError("another refresh is running; wait for its decision (`python -m training list`)")
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.invalidate()  # not back to the pool, where the lock would live on
+def _refresh(base: str, kept: Path, is_alone: Callable[[], None]) -> Refreshed:
+    begun = _begin(base, kept)
+    counts, test = begun.site.counts, Counter(case.sex for case in begun.site.parts[Part.TEST])
+    _log.info("refresh_begun", model=begun.parent.card.version, new_reads=counts.new_reads, uses=counts.uses)
+    fault.point("refresh_begun")
+    missing = gate.enough(test, counts.new_reads, begun.recipe.refresh)
+    made = _candidate(begun) if missing is None else None
+    judgement = missing or _judged(begun, made)
+    fault.point("refresh_judged")
+    is_alone()
+    refreshed = decide(begun, made, judgement)
+    fault.point("refresh_committed")
+    _log.info("refresh_decided", verdict=str(judgement.verdict), reasons=list(judgement.reasons))
+    return refreshed
 
 
-def _begin(base: str, folder: Path) -> _Begun:
-    active_id, parent = registry.active()
+def _begin(base: str, folder: Path) -> Begun:
+    active, parent = registry.active()
     made_by = recipe.of_bundle(parent.folder)
     if made_by is None:
         raise RefreshError(
@@ -156,7 +104,13 @@ def _begin(base: str, folder: Path) -> _Begun:
         )
     if made_by.head.answers == "stages":
         raise RefreshError(f"{parent.card.name} answers stages and no bone age, which reads could correct")
-    return _Begun(active_id, parent, made_by, _site(made_by.refresh.uses_of_a_split), _base(base, made_by), folder)
+    if worker().views not in {None, parent.card.views}:
+        raise RefreshError(
+            f"CARPUS_VIEWS: {worker().views}, but a version is judged over as many views as its card says, which are "
+            f"{parent.card.views}; unset it"
+        )
+    site = _site(made_by.refresh.uses_of_a_split)
+    return Begun(active, parent, made_by, site, _base(base, made_by, parent, folder), folder)
 
 
 def _site(most_uses: int) -> Site:
@@ -170,90 +124,54 @@ def _site(most_uses: int) -> Site:
     return open_site()
 
 
-def _base(named: str, made_by: Recipe) -> Base | None:
+def _base(named: str, made_by: Recipe, parent: Bundle, folder: Path) -> Base | None:
     if named == NOTHING:
         return None
     if named == DATABASE:
         raise RefreshError("the base set cannot be the database itself, whose test reads it would learn from")
-    return bases.drawn_base(made_by) if named == PHANTOMS else bases.base_of(open_source(named), made_by)
+    if named == PHANTOMS:
+        return bases.drawn_base(made_by)
+    source = open_source(named)
+    learned = source.parts(made_by.split.fractions, made_by.fit.seed)[Part.TRAINING]
+    check_unseen(parent, source, learned, folder, RefreshError)
+    return bases.base_of(source, made_by)
 
 
-def _candidate(begun: _Begun) -> _Made:
-    """Make a candidate, and ask both versions about what neither has learned from."""
+def _candidate(begun: Begun) -> Made:
+    """Make a candidate, and ask it and the versions that it is held against about what none has learned from."""
     card, folder = begun.parent.card, begun.folder
     with transaction() as session:
         version = next_version(card.version, model_versions.versions_of(session, card.name))
-        corrects = correction.of_version(session, begun.active_id)
+        corrects = correction.of_version(session, begun.active.id)
+        chosen = model_versions.last_chosen(session)
     made = fine_tune(
         begun.parent, begun.site, begun.base, version=version, folder=folder / "candidate", work_folder=folder
     )
     fault.point("refresh_fitted")
-    pairs = [
-        Pair(answers(begun.parent, corrects, cases, folder), answers(made, None, cases, folder))
-        for cases in (begun.site.parts[Part.TEST], *([begun.base.test] if begun.base else []))
-    ]
-    return _Made(made, pairs[0], pairs[1] if begun.base else None)
+    if (begun.parent.folder / OPENVINO).exists() and not (made.folder / OPENVINO).exists():
+        raise RefreshError(f"{card.name} {version} has no graph for OpenVINO, which workers without TensorFlow need")
+    candidate = _asked(begun, made)
+    active, anchor = _asked(begun, begun.parent, corrects), None
+    if chosen is not None and chosen.id != begun.active.id:
+        anchor = _pairs(_asked(begun, model_store().fetch(chosen.sha256)), candidate)
+    return Made(made, _pairs(active, candidate), anchor)
 
 
-def _judged(begun: _Begun, made: _Made | None) -> Judgement:
+def _asked(begun: Begun, version: Bundle, corrects: SiteCalibration | None = None) -> list[Answers]:
+    """Return what a version says of the site's test reads and, where there is one, of the base set.
+
+    What the site corrects is for its own reads; the base set is read as it always was.
+    """
+    said = [answers(version, corrects, begun.site.parts[Part.TEST], begun.folder)]
+    return said + ([answers(version, None, begun.base.test, begun.folder)] if begun.base else [])
+
+
+def _pairs(before: Sequence[Answers], after: Sequence[Answers]) -> tuple[Pair, Pair | None]:
+    site, *base = map(Pair, before, after)
+    return site, base[0] if base else None
+
+
+def _judged(begun: Begun, made: Made | None) -> Judgement:
     assert made is not None
-    return gate.judge(made.judged, made.guard, begun.recipe.refresh)
-
-
-def _decide(begun: _Begun, made: _Made | None, judgement: Judgement) -> Refreshed:
-    """Keep the decision with its page, and change the active version if that was decided, all or nothing."""
-    kept = model_store().put(made.bundle) if made else None
-    page = _page(begun, made, judgement)
-    path = model_store().write_report(f"refresh-{datetime.now(UTC):%Y%m%d-%H%M%S}.html", report.html(page))
-    grounds = Grounds(judgement.reasons, judgement.as_json() | _figures(begun), f"{path.parent.name}/{path.name}")
-    with transaction() as session:
-        row = model_versions.register(session, facts_of(kept), begun.active_id) if kept else None
-        if row is not None and judgement.verdict is Verdict.PROMOTED:
-            if model_versions.active(session).id != begun.active_id:
-                raise RefreshError("another version was promoted meanwhile, which the candidate was not compared with")
-            decision_id = model_versions.promote(session, row, grounds, Decision.REFRESHED)
-        else:
-            decision_id = model_versions.decide(session, _OF_VERDICT[judgement.verdict], row, grounds)
-        fault.point("refresh_uncommitted")
-    return Refreshed(decision_id, judgement, path)
-
-
-def _page(begun: _Begun, made: _Made | None, judgement: Judgement) -> Page:
-    counts, rules = begun.site.counts, begun.recipe.refresh
-    parent = f"{begun.parent.card.name} {begun.parent.card.version}"
-    return Page(
-        title=f"Refresh: {parent} → {made.bundle.card.version if made else 'no candidate'}",
-        judgement=judgement,
-        counts={
-            "new reads": f"{counts.new_reads:,}",
-            **{f"radiographs for {part}": f"{len(begun.site.parts[part]):,}" for part in Part},
-            "use of the test reads": f"{counts.uses + 1} of {rules.uses_of_a_split}",
-        },
-        facts={
-            "active version": f"{parent}, SHA-256 {begun.parent.digest}",
-            **({"candidate": f"{made.bundle.card.version}, SHA-256 {made.bundle.digest}"} if made else {}),
-            "learned from": made.bundle.card.training_data.description if made else "nothing",
-            "the site has": begun.site.description,
-            "decided at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        },
-        site=made.judged if made else None,
-        base=made.guard if made else None,
-    )
-
-
-def _figures(begun: _Begun) -> dict[str, Any]:
-    counts = begun.site.counts
-    return {
-        "counts": {
-            "radiographs": {
-                str(part): {str(sex): of_sex.get(sex, 0) for sex in (Sex.FEMALE, Sex.MALE)}
-                for part, of_sex in counts.radiographs.items()
-            },
-            "unknown_sex": counts.unknown_sex,
-            "not_counted": counts.not_counted,
-            "new_reads": counts.new_reads,
-            "uses": counts.uses + 1,
-        },
-        "last_read_id": counts.last_read_id,
-        "rules": begun.recipe.refresh.model_dump(mode="json"),
-    }
+    site, base = made.beside_active
+    return gate.judge(site, base, begun.recipe.refresh, anchor=made.beside_chosen)

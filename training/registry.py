@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from sqlalchemy import text
 
 from db import model_versions
-from db.model_versions import Grounds
+from db.model_versions import Grounds, Served
 from db.session import transaction
 from db.tables import ModelVersion
 from worker import bundle
@@ -126,8 +126,8 @@ def retire(named: str) -> ModelVersion:
         return row
 
 
-def active() -> tuple[int, Bundle]:
-    """Return the active version's row and its bundle.
+def active() -> tuple[Served, Bundle]:
+    """Return the active version and its bundle.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def active() -> tuple[int, Bundle]:
     """
     with transaction() as session:
         wanted = model_versions.active(session)
-    return wanted.id, model_store().fetch(wanted.sha256)
+    return wanted, model_store().fetch(wanted.sha256)
 
 
 def versions_on_screen() -> Table:

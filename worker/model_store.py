@@ -147,8 +147,17 @@ class ModelStore:
 
 
 def model_store() -> ModelStore:
-    """Return the model store of the settings."""
-    return ModelStore(settings.shared().store / FOLDER, worker().models)
+    """Return the model store of the settings.
+
+    Raises
+    ------
+    OutageError
+        When the store is not mounted: a bare mount point has none of the listener's folders.
+    """
+    store = settings.shared().store
+    if not (store / "objects").is_dir():
+        raise OutageError(f"{store} has no folder `objects`: mount the store, or start the listener first")
+    return ModelStore(store / FOLDER, worker().models)
 
 
 def _sync(folder: Path) -> None:

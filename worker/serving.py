@@ -42,6 +42,10 @@ class Serving:
         shadow = {} if self.shadow is None else {ModelStatus.SHADOW: self.shadow}
         return {ModelStatus.ACTIVE: self.active, **shadow}
 
+    def digests(self) -> dict[str, str]:
+        """Return their digests by what they are for."""
+        return {status.value: one.bundle.digest for status, one in self.by_status().items()}
+
 
 class Following:
     """What the registry says, loaded.
@@ -64,7 +68,7 @@ class Following:
 
     def __init__(self, wanted: dict[ModelStatus, Served]) -> None:
         self._wanted = wanted
-        self._complaint = ""
+        self._complaint = self._shadow_complaint = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="model versions", daemon=True)
         self.serving = Serving(_loaded(wanted[ModelStatus.ACTIVE], ()))
@@ -82,12 +86,13 @@ class Following:
             wanted = model_versions.serving(session)
         if wanted == self._wanted or ModelStatus.ACTIVE not in wanted:
             return
+        before = self.serving.digests()
         active = _loaded(wanted[ModelStatus.ACTIVE], self._known())
         self.serving, self._wanted = replace(self.serving, active=active), wanted
         self._take_shadow()
         self._complaint = ""
-        taken_up = {status.value: one.bundle.digest for status, one in self.serving.by_status().items()}
-        logger.info("model_versions_taken_up", **taken_up)
+        if (taken_up := self.serving.digests()) != before:
+            logger.info("model_versions_taken_up", **taken_up)
 
     def begin(self) -> None:
         """Look again and again from now on, in a thread that ends with the process, or with :meth:`end`."""
@@ -116,7 +121,10 @@ class Following:
             if wanted is not None:
                 shadow = _loaded(wanted, self._known())
         except CarpusError as error:
-            logger.error("shadow_not_loaded", reason=str(error))
+            if str(error) != self._shadow_complaint:
+                logger.error("shadow_not_loaded", reason=str(error))
+            self._shadow_complaint = str(error)
+            del self._wanted[ModelStatus.SHADOW]  # so that it is tried again
         self.serving = replace(self.serving, shadow=shadow)
 
     def _known(self) -> tuple[Active, ...]:

@@ -10,6 +10,7 @@ from dicom_listener.store import Arrival
 from tests.carpus.conftest import arrived, count, forget, left, revisions
 from tests.objects import as_file, hand_radiograph
 from tests.rows import DIGEST
+from training.turns import alone
 
 KEY = "0123456789abcdef" * 2
 
@@ -47,6 +48,16 @@ def test_rows_results_and_files_of_the_patient_go_and_nothing_of_another(store: 
 
 
 _ENDS = {"objects": f"00{1:062}.dcm", "standard": "1.npy"}
+
+
+def test_nobody_is_forgotten_while_a_refresh_has_pictures_of_its_own(store: Path, keep: Callable[..., int]) -> None:
+    keep("1.1")
+    with alone():
+        said = forget("P1", "--yes")
+    assert said.exit_code == 1
+    assert "a refresh is running" in said.output
+    assert revisions() == [("1.1", 1)]
+    assert forget("P1", "--yes").exit_code == 0
 
 
 def test_another_issuer_s_patient_is_another_patient(store: Path, keep: Callable[..., int]) -> None:

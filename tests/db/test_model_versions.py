@@ -86,9 +86,25 @@ def test_the_bundle_of_the_settings_is_active_until_another_is_chosen(session: S
     assert not model_versions.begin_with(session, facts(1))
     assert model_versions.begin_with(session, facts(2)), "a newer Carpus brought another bundle"
     assert statuses(session) == {"1": "retired", "2": "active"}
+    assert not model_versions.begin_with(session, facts(1)), "an older Carpus on another machine goes back to nothing"
     model_versions.promote(session, registered(session, 3)[0])
     assert not model_versions.begin_with(session, facts(4))
     assert statuses(session) == {"1": "retired", "2": "retired", "3": "active", "4": "candidate"}
+
+
+def test_what_a_person_chose_last_is_known_however_many_refreshes_follow(session: Session) -> None:
+    assert model_versions.last_chosen(session) is None
+    first, second, third, fourth = registered(session, 1, 2, 3, 4)
+    model_versions.promote(session, first)
+    model_versions.promote(session, second)
+    for row in (third, fourth):
+        model_versions.promote(session, row, decision=Decision.REFRESHED)
+    model_versions.decide(session, Decision.REFUSED, first)
+    assert (chosen := model_versions.last_chosen(session)) is not None
+    assert chosen.id == second.id
+    model_versions.roll_back(session)
+    assert (chosen := model_versions.last_chosen(session)) is not None
+    assert chosen.id == third.id
 
 
 def test_a_shadow_takes_the_place_of_another_and_never_of_the_active_one(session: Session) -> None:

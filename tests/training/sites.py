@@ -12,7 +12,7 @@ _FIRST = 1_000  # of the hands of a part, so that none is in a base set of fewer
 def site_of(**counts: int) -> Site:
     """Return a site with so many radiographs in each part, each of a patient of its own."""
     parts = {part: _cases(part, (COUNTS | counts)[part]) for part in Part}
-    known = SiteCounts({}, unknown_sex=0, not_counted=0, new_reads=0, uses=0, last_read_id=0)
+    known = SiteCounts({}, {}, new_reads=0, uses=0, last_read_id=0)
     return Site(parts, known, "so many of this site")
 
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from db.vocabulary import Sex
 from tests.training.versions import AGES, COUNT, IS_MALE, RULES, answers, pair, simulated
 from training.criteria import Criterion
 from training.gate import Judgement, Pair, Verdict, enough, judge
@@ -177,11 +178,24 @@ def test_the_same_answers_are_judged_alike() -> None:
 
 
 def test_without_enough_reads_the_counts_are_told() -> None:
-    found = enough(212, 40, RULES)
+    found = enough({Sex.FEMALE: 200, Sex.MALE: 12}, 40, RULES)
     assert found is not None
     assert found.verdict == Verdict.NOT_ENOUGH_DATA
-    assert found.reasons == ("212 of 300 test reads", "40 of 100 new reads")
-    few = enough(300, 99, RULES)
+    assert found.reasons == ("212 of 300 test reads", "12 of 20 test reads of boys", "40 of 100 new reads")
+    few = enough({Sex.FEMALE: 150, Sex.MALE: 150}, 99, RULES)
     assert few is not None
     assert few.reasons == ("99 of 100 new reads",)
-    assert enough(300, 100, RULES) is None
+    assert enough({Sex.FEMALE: 280, Sex.MALE: 20}, 100, RULES) is None
+
+
+def test_what_one_refresh_may_lose_many_do_not_lose_together() -> None:
+    rng = np.random.default_rng(5)
+    chosen = rng.normal(0, 10, COUNT)
+    active = chosen + np.sign(chosen) * np.where(AGES == 30, 1.8, -0.5)  # by earlier refreshes
+    candidate = chosen + np.sign(chosen) * np.where(AGES == 30, 3.4, -3)
+    site = pair(active, candidate)
+    assert judge(site, None, RULES).verdict == Verdict.PROMOTED
+    held = judge(site, None, RULES, anchor=(pair(chosen, candidate), None))
+    assert held.verdict == Verdict.REFUSED
+    assert all(name.endswith("_since_chosen") for name in missed(held))
+    assert "beside the version last chosen by a person" in held.reasons[0]

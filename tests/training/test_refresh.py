@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text
 
-from db import fault
+from db import fault, model_versions
+from db.errors import CarpusError, OutageError
 from db.session import engine, transaction
-from db.tables import ModelDecision, ModelVersion
+from db.tables import ModelDecision, ModelVersion, SiteCalibration
 from db.vocabulary import Sex
 from tests.bars import bars
 from tests.conftest import CarpusEnvironment
@@ -22,12 +24,15 @@ from tests.filled_site import draw_all, enter, girls_older, read_again
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from training import fit, gate, recipe, registry
 from training.cases import Part
+from training.decision import Refreshed
 from training.pairs import Pair
-from training.refresh import FOLDER, Refreshed, RefreshError, refresh
+from training.refresh import FOLDER, refresh
+from training.refreshing import RefreshRecipe
 from training.served import answers
 from training.site_split import part_of
 from training.sources.site import open_site
 from training.sources.source import pseudonym
+from training.turns import RefreshError, alone
 from worker.bundle import Bundle
 from worker.model_store import model_store
 
@@ -112,7 +117,7 @@ def test_a_site_s_standard_is_learned_and_a_candidate_of_shuffled_reads_is_refus
         assert (row.status, row.recipe["version"]) == ("active", "0.1.2")
         assert session.get_one(ModelVersion, row.parent_id).sha256 == parent.digest
     _assert_kept(done)
-    assert not (site / FOLDER).exists()
+    assert not (site / FOLDER / "run").exists()
     again = refresh("none")
     assert again.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
     assert again.judgement.reasons == ("0 of 100 new reads",)
@@ -137,7 +142,7 @@ def _assert_kept(done: Refreshed) -> None:
     assert kept.id == done.decision_id
     assert model_store().folder / str(kept.report) == done.page
     assert "<svg" in page
-    assert kept.figures["counts"]["new_reads"] >= len(SEEN) or "refused" in kept.decision
+    assert kept.figures["counts"]["new_reads"] >= 100
     assert kept.figures["rules"]["min_test_reads"] == 300
     assert sum(kept.figures["counts"]["radiographs"]["test"].values()) >= 300
 
@@ -157,7 +162,7 @@ def _shuffle_what_is_learned_from() -> None:
 
 
 def _part(row: Any) -> Part:
-    return part_of(pseudonym(row.patient_id_issuer, row.patient_id), row.received_at, None)
+    return part_of(pseudonym("", row.patient_id), row.received_at, None)
 
 
 class Killed(BaseException):
@@ -203,26 +208,63 @@ def test_a_process_that_is_killed_holds_no_lock(site: Path, parent: Bundle, tmp_
         assert connection.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")) == 0
 
 
-def test_only_one_refresh_runs_at_a_time(site: Path) -> None:
-    with engine().connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(hashtextextended('refresh', 0))"))
-        with pytest.raises(RefreshError, match="another refresh is running"):
+def test_only_one_refresh_runs_at_a_time_and_a_lost_lock_is_noticed(site: Path) -> None:
+    with alone() as is_alone:
+        with pytest.raises(RefreshError, match="another refresh or site calibration is running"):
             refresh("none")
-        connection.invalidate()
+        is_alone()
+        with engine().connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"))
+        with pytest.raises(OutageError, match="the lock with it"):
+            is_alone()
+    assert [one.decision for one in decisions()] == ["promoted"], "whoever waits has decided nothing"
+
+
+def test_what_else_is_in_the_work_folder_stays(carpus_env: CarpusEnvironment, parent: Bundle, tmp_path: Path) -> None:
+    _promote(parent)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    assert refresh("none", tmp_path / "mine").judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "all of it"
+
+
+def test_a_site_calibration_that_is_kept_meanwhile_stops_the_promotion_and_the_decision_says_so(
+    site: Path, parent: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_another(point: str) -> None:
+        if point == "refresh_judged":
+            with transaction() as session:
+                version = model_versions.active(session).id
+                session.add(SiteCalibration(model_version_id=version, correction={}, figures={}))
+
+    monkeypatch.setattr(fault, "point", keep_another)
+    with pytest.raises(RefreshError, match="another site calibration kept"):
+        refresh("none")
+    assert active() == parent.digest
+    assert [one.decision for one in decisions()] == ["promoted", "failed"]
+    assert "another site calibration kept" in decisions()[-1].reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("base", "reason"), [("database", "cannot be the database itself"), ("x", "expected phantoms")]
+)
+def test_a_base_that_cannot_be_is_refused_in_a_row(site: Path, base: str, reason: str) -> None:
+    with pytest.raises(CarpusError, match=reason):
+        refresh(base)
+    assert reason in decisions()[-1].reasons[0]
 
 
 def test_an_equal_candidate_is_never_refused_by_noise(site: Path, parent: Bundle, tmp_path: Path) -> None:
     cases = open_site().parts[Part.TEST]
-    first = answers(parent, None, cases, tmp_path)
+    first, rules = answers(parent, None, cases, tmp_path), RefreshRecipe()
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(cases))
-        asked_otherwise = answers(parent, None, [cases[place] for place in order], tmp_path / "again")
-        said = np.empty(len(cases))
-        said[order] = asked_otherwise.predictions.predicted_months
-        equal = gate.Answers(
-            type(first.predictions)(**{**vars(first.predictions), "predicted_months": said}), first.is_covered
-        )
-        judgement = gate.judge(Pair(first, equal), None, recipe.of_bundle(parent.folder).refresh, seed)
+        otherwise = answers(parent, None, [cases[place] for place in order], tmp_path / "again")
+        said, covered = np.empty(len(cases)), np.empty(len(cases), np.bool_)
+        assert otherwise.is_covered is not None
+        said[order], covered[order] = otherwise.predictions.predicted_months, otherwise.is_covered
+        equal = gate.Answers(replace(first.predictions, predicted_months=said), covered)
+        judgement = gate.judge(Pair(first, equal), Pair(first, equal), rules, seed)
         assert judgement.verdict is gate.Verdict.PROMOTED, (seed, judgement.reasons)
 
 
@@ -233,11 +275,11 @@ def test_with_too_few_reads_nothing_is_fitted(
     _promote(parent)
     done = refresh("none")
     assert done.judgement.verdict is gate.Verdict.NOT_ENOUGH_DATA
-    (reason,) = done.judgement.reasons
-    assert reason.endswith("of 300 test reads")
+    assert done.judgement.reasons[0].endswith("of 300 test reads")
     assert "not enough data" in done.page.read_text(encoding="utf-8")
     (_, kept) = decisions()
-    assert (kept.decision, kept.reasons, kept.model_version_id) == ("not enough data", [reason], None)
+    assert (kept.decision, kept.reasons) == ("not enough data", list(done.judgement.reasons))
+    assert kept.model_version_id is None
     assert active() == parent.digest
 
 

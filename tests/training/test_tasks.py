@@ -50,7 +50,7 @@ def test_the_clock_runs_and_shows_that_it_ticks(carpus_env: CarpusEnvironment, t
     log = tmp_path / "beat.log"
     clock = start("beat", log, CARPUS_REFRESH_SCHEDULE="0 3 * * 0")
     try:
-        wait_until((tmp_path / "carpus-beat").exists, log.read_text)
+        wait_until((tmp_path / f"carpus-beat-{os.getuid()}").exists, log.read_text)
     finally:
         child.kill(clock)
 

@@ -147,6 +147,32 @@ def test_a_shadow_that_cannot_be_loaded_stops_nobody(bundles: list[Bundle], told
     assert any("shadow_not_loaded" in line and "ffffffffffff" in line for line in told())
 
 
+def test_a_shadow_that_could_not_be_loaded_is_tried_again(bundles: list[Bundle], told: Callable[[], list[str]]) -> None:
+    serving.begin()
+    registry.register(bundles[1].folder)
+    kept, away = model_store().folder / bundles[1].digest, model_store().folder / "away"
+    kept.rename(away)
+    with transaction() as session:
+        model_versions.let_shadow(session, model_versions.find(session, "narrow 0.0.2"))
+    wait_until(lambda: any("shadow_not_loaded" in line for line in told()), told)
+    away.rename(kept)
+    wait_until(lambda: versions() == ("0.0.1", "0.0.2"), versions)
+    assert sum("shadow_not_loaded" in line for line in told()) == 1
+
+
+def test_a_store_that_is_not_mounted_is_waited_for(
+    bundles: list[Bundle], carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = carpus_env.store / "objects"
+    objects.rmdir()
+    monkeypatch.setattr(serving, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(
+        serving.logger, "warning", lambda *_, **told: objects.mkdir(exist_ok="objects" in told["reason"])
+    )
+    assert versions() == ("0.0.1", None)
+    assert objects.is_dir()
+
+
 def test_a_database_that_is_away_at_the_start_is_waited_for(
     bundles: list[Bundle], carpus_env: CarpusEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

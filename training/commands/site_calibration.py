@@ -1,6 +1,6 @@
 """``site-calibration``: what a site's own reads correct of the active version's answers, shown and kept."""
 
-import tempfile
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,8 @@ from db.session import transaction
 from training import registry
 from training.cases import Case, Part
 from training.commands.asking import asked
+from training.turns import alone
 from worker.bundle import Bundle
-
-_FOLDER = "refresh"  # in the store, for pictures of patients; as `training.refresh` has it
 
 
 def site_calibration(
@@ -22,20 +21,21 @@ def site_calibration(
 ) -> None:
     """Correct the active version by a line for each sex, fitted on the site's reads, where that helps for certain."""
     from training.calibrate import CalibrationError
+    from training.refresh import FOLDER
     from training.sources.site import open_site
 
-    model_version_id, checked = registry.active()
+    active, checked = registry.active()
     site = open_site()
     cases = site.parts[Part.CALIBRATION]
     if not cases:
         raise CalibrationError(f"no reads to fit on: {site.description}; `carpus reads sample` draws a reading list")
-    folder = settings.shared().store / _FOLDER
-    folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as pictures:
-        kept = run(checked, model_version_id, cases, Path(pictures), is_dry=dry_run)
-    typer.echo(
-        "nothing was kept" if kept is None else f"kept as site_calibration {kept}; workers take it up in seconds"
-    )
+    pictures = settings.shared().store / FOLDER / "site-calibration"
+    with alone():
+        try:
+            kept = run(checked, active.id, cases, pictures, is_dry=dry_run)
+        finally:
+            shutil.rmtree(pictures, ignore_errors=True)
+    typer.echo("nothing was kept" if kept is None else f"kept as {kept}; workers take it up within seconds")
 
 
 def run(checked: Bundle, model_version_id: int, cases: list[Case], work_folder: Path, *, is_dry: bool) -> int | None:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from training.criteria import Criterion, Unit
+from training.gate import SINCE_CHOSEN
 from training.pairs import Pair
 from training.report.style import BLUE, GREEN, INK, VERMILLION, canvas
 
@@ -113,7 +114,9 @@ def _key(axes: Axes) -> None:
 
 
 def _label(one: Criterion) -> str:
-    if one.name in _LABELS:
-        return _LABELS[one.name]
-    _, low, _, high, _ = one.name.split("_")
-    return f"MAE, {low} to {high} months of bone age"
+    name = one.name.removesuffix(SINCE_CHOSEN)
+    since = ", since a person chose" if name != one.name else ""
+    if name in _LABELS:
+        return _LABELS[name] + since
+    _, low, _, high, _ = name.split("_")
+    return f"MAE, {low} to {high} months of bone age{since}"

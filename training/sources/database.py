@@ -62,7 +62,11 @@ def open_database() -> Collected:
     with transaction() as session:
         session.execute(text("SET TRANSACTION READ ONLY"))
         rows = session.execute(radiographs()).all()
-    cases = tuple(case_of(row, row.bone_age_months, store) for row in rows if Sex(row.patient_sex).is_known)
+    cases = tuple(
+        case_of(row, row.bone_age_months, store, patient_of(row, row.patient_id_issuer or ""))
+        for row in rows
+        if Sex(row.patient_sex).is_known
+    )
     if not cases:
         raise DataError(f"the database has {len(rows)} radiographs with reference reads, and none of known sex")
     check_bone_ages(cases)
@@ -96,8 +100,8 @@ def radiographs(*more: ColumnElement[Any]) -> Select[Any]:
         .scalar_subquery()
     )
     columns = (
-        *(Radiograph.id, Radiograph.sop_instance_uid, Radiograph.patient_id_issuer, Radiograph.patient_id),
-        *(Radiograph.patient_sex, Radiograph.chronological_age_months),
+        *(Radiograph.id, Radiograph.sop_instance_uid, Radiograph.study_instance_uid, Radiograph.patient_id),
+        *(Radiograph.patient_id_issuer, Radiograph.patient_sex, Radiograph.chronological_age_months),
         *(Radiograph.standard_path, Radiograph.standard_sha256),
     )
     return (
@@ -108,7 +112,7 @@ def radiographs(*more: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def case_of(row: Row[Any], bone_age_months: float, store: Path) -> Case:
+def case_of(row: Row[Any], bone_age_months: float, store: Path, patient: str) -> Case:
     """Return the case of a row.
 
     Parameters
@@ -119,10 +123,12 @@ def case_of(row: Row[Any], bone_age_months: float, store: Path) -> Case:
         Of which of its reads.
     store
         Where its standard radiograph lies.
+    patient
+        Of `patient_of`.
     """
     return Case(
         name=f"radiograph {row.id}",
-        patient=patient_of(row),
+        patient=patient,
         sex=Sex(row.patient_sex),
         bone_age_months=float(bone_age_months),
         chronological_age_months=row.chronological_age_months,
@@ -130,11 +136,11 @@ def case_of(row: Row[Any], bone_age_months: float, store: Path) -> Case:
     )
 
 
-def patient_of(row: Row[Any]) -> str:
-    """Return the pseudonym of a row's patient; without an ID each SOP instance, however often revised, is its own."""
+def patient_of(row: Row[Any], issuer: str = "") -> str:
+    """Return the pseudonym of a row's patient, of the ID alone or with its issuer; without an ID each study is one."""
     if row.patient_id:
-        return pseudonym(row.patient_id_issuer or "", row.patient_id)
-    return pseudonym("SOP Instance UID", row.sop_instance_uid)
+        return pseudonym(issuer, row.patient_id)
+    return pseudonym("study", row.study_instance_uid or row.sop_instance_uid)
 
 
 def check_bone_ages(cases: Sequence[Case]) -> None:

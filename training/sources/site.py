@@ -8,23 +8,48 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, cast, column, func, select, table, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Select,
+    and_,
+    any_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from db import settings
 from db.session import transaction
 from db.tables import ModelDecision, Radiograph, ReferenceRead
 from db.vocabulary import DRAWN_READER, Decision, Sex
-from training.cases import Case, Part
+from training.cases import MAX_BONE_AGE_MONTHS, Case, Part
 from training.site_split import JUDGED, part_of
-from training.sources.database import case_of, check_bone_ages, patient_of, radiographs
+from training.sources.database import case_of, patient_of, radiographs
+
+UNKNOWN_SEX = "of unknown sex"
+NOT_COUNTED = (
+    "for test or calibration without a blinded read that a reading list asked for, or of a patient who came as another"
+)
+TOO_OLD = f"read as older than {MAX_BONE_AGE_MONTHS:.0f} months"
+NOT_THERE = "whose standard radiograph is missing"
+TWINS = "whose picture came under another patient, too"
 
 LEARNED = "radiographs of this site with reads"
 JUDGED_BY = "radiographs of this site with blinded reads that a reading list asked for"
 
-_USES = (Decision.REFRESHED, Decision.REFUSED)  # in each a candidate was judged by the test part
+# In each a candidate was judged by the test part, where there was one.
+_USES = (Decision.REFRESHED, Decision.REFUSED, Decision.NOT_ENOUGH_DATA)
 
 
 @dataclass(frozen=True)
@@ -35,13 +60,10 @@ class SiteCounts:
     ----------
     radiographs
         Of each sex in each part.
-    unknown_sex
-        Left out, for their sex is not known.
-    not_counted
-        Left out, for they are of patients for test or calibration, and none of their reads was sampled and blinded; or
-        they came under another patient's ID before, as whose they may have been learned from.
+    left_out
+        How many are, by the reason.
     new_reads
-        Entered since the last candidate was judged.
+        Of radiographs to learn from, entered since the last candidate was judged.
     uses
         Candidates that the present test part has judged.
     last_read_id
@@ -49,8 +71,7 @@ class SiteCounts:
     """
 
     radiographs: Mapping[Part, Mapping[Sex, int]]
-    unknown_sex: int
-    not_counted: int
+    left_out: Mapping[str, int]
     new_reads: int
     uses: int
     last_read_id: int
@@ -86,8 +107,6 @@ def open_site() -> Site:
 
     Raises
     ------
-    DataError
-        Telling all radiographs whose mean is above 240 months.
     OutageError
         When the database does not answer.
     SettingsError
@@ -98,22 +117,65 @@ def open_site() -> Site:
         # One state of the database for all that is asked, while readers go on.
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         decided = _decided(session)
-        rows = session.execute(_radiographs()).all()
-        last_read_id, new_reads = _reads(session, decided.last_read_id)
-    parts: dict[Part, list[Case]] = {part: [] for part in Part}
-    known, not_counted = [row for row in rows if Sex(row.patient_sex).is_known], 0
-    for row in known:
-        part = part_of(patient_of(row), row.arrived_at, decided.split_began_at)
+        placed = _Placed(store, decided.split_began_at)
+        for row in session.execute(_radiographs()).all():
+            placed.place(row)
+        last_read_id, new_reads = _reads(session, decided.last_read_id, placed.learned())
+    parts = placed.without_twins()
+    numbers = {part: Counter(one.sex for one in cases) for part, cases in parts.items()}
+    counts = SiteCounts(numbers, placed.left_out, new_reads, decided.uses, last_read_id)
+    return Site(parts, counts, _description(parts, counts))
+
+
+class _Placed:
+    """Radiographs by what they are for; one that cannot be used is left out, and counted by the reason.
+
+    Parameters
+    ----------
+    store
+        Where the standard radiographs lie.
+    split_began_at
+        When the split was last renewed.
+    """
+
+    def __init__(self, store: Path, split_began_at: datetime | None) -> None:
+        self.left_out = Counter[str]()
+        self._store, self._split_began_at = store, split_began_at
+        self._rows: dict[Part, list[tuple[Any, Case]]] = {part: [] for part in Part}
+
+    def place(self, row: Any) -> None:
+        """Place a row of the query, or leave it out."""
+        # Of the ID alone: an issuer may begin to be sent, and would move everybody. Two who share an ID go together.
+        patient = patient_of(row)
+        part = part_of(patient, row.arrived_at, self._split_began_at)
         counted_months = None if row.is_of_another else row.counted_months
         bone_age_months = counted_months if part in JUDGED else row.bone_age_months
-        if bone_age_months is None:
-            not_counted += 1
+        if not Sex(row.patient_sex).is_known:
+            self.left_out[UNKNOWN_SEX] += 1
+        elif bone_age_months is None:
+            self.left_out[NOT_COUNTED] += 1
+        elif bone_age_months > MAX_BONE_AGE_MONTHS:
+            self.left_out[TOO_OLD] += 1
+        elif not (self._store / row.standard_path).is_file():
+            self.left_out[NOT_THERE] += 1
         else:
-            parts[part].append(case_of(row, bone_age_months, store))
-    check_bone_ages([one for cases in parts.values() for one in cases])
-    numbers = {part: Counter(one.sex for one in cases) for part, cases in parts.items()}
-    counts = SiteCounts(numbers, len(rows) - len(known), not_counted, new_reads, decided.uses, last_read_id)
-    return Site(parts, counts, _description(parts, counts))
+            self._rows[part].append((row, case_of(row, bone_age_months, self._store, patient)))
+
+    def learned(self) -> list[int]:
+        """Return the ids of the radiographs that are learned from or watched."""
+        return [row.id for part in (Part.TRAINING, Part.VALIDATION) for row, _ in self._rows[part]]
+
+    def without_twins(self) -> dict[Part, list[Case]]:
+        """Return the cases; of one picture under several patients the first is kept, and learned from before all."""
+        owners = dict[str, str]()
+        parts: dict[Part, list[Case]] = {part: [] for part in Part}
+        for part, rows in self._rows.items():
+            for row, one in rows:
+                if owners.setdefault(row.standard_sha256, one.patient) == one.patient:
+                    parts[part].append(one)
+                else:
+                    self.left_out[TWINS] += 1
+        return parts
 
 
 def _radiographs() -> Select[Any]:
@@ -134,17 +196,20 @@ def _radiographs() -> Select[Any]:
 
 
 def _arrivals() -> Select[Any]:
-    """Return the query of when the patient of each radiograph arrived, and whether it first came as another's.
+    """Return the query of when the patient of each radiograph arrived, and whether she may have come as another.
 
-    Both by all revisions: of the patient's radiographs, and of the radiograph.
+    Both by all revisions. Of a patient with a radiograph that has been another's nobody knows as whom it was learned
+    from, so that none of hers judges.
     """
-    has_id, separator = func.coalesce(Radiograph.patient_id, "") != "", "\x1f"
-    named = func.coalesce(Radiograph.patient_id_issuer, "") + separator + Radiograph.patient_id
-    patient = case((has_id, named), else_=Radiograph.sop_instance_uid)  # as `patient_of` tells patients apart
-    arrived_at = func.min(Radiograph.received_at).over(partition_by=patient)
+    study = func.coalesce(Radiograph.study_instance_uid, Radiograph.sop_instance_uid)
+    has_id = func.coalesce(Radiograph.patient_id, "") != ""
+    patient = case((has_id, "ID " + Radiograph.patient_id), else_="study " + study)  # as `patient_of` tells them apart
     first, last = (of(patient).over(partition_by=Radiograph.sop_instance_uid) for of in (func.min, func.max))
-    columns: tuple[Any, ...] = Radiograph.id, arrived_at.label("arrived_at"), (first != last).label("is_of_another")
-    return select(*columns)
+    columns: tuple[Any, ...] = Radiograph.id, Radiograph.received_at, patient.label("patient")
+    known = select(*columns, (first != last).label("is_moved")).subquery("known")
+    arrived_at = func.min(known.c.received_at).over(partition_by=known.c.patient)
+    is_of_another = func.bool_or(known.c.is_moved).over(partition_by=known.c.patient)
+    return select(known.c.id, arrived_at.label("arrived_at"), is_of_another.label("is_of_another"))
 
 
 def _decided(session: Session) -> _Decided:
@@ -152,17 +217,21 @@ def _decided(session: Session) -> _Decided:
     decision, number = ModelDecision.decision, ModelDecision.id
     renewal = select(ModelDecision).where(decision == Decision.NEW_SPLIT).order_by(number.desc()).limit(1)
     renewed = session.scalars(renewal).one_or_none()
-    judged = select(func.count()).where(decision.in_(_USES), number > (renewed.id if renewed else 0))
+    is_use = and_(
+        decision.in_(_USES), or_(ModelDecision.model_version_id.is_not(None), decision != Decision.NOT_ENOUGH_DATA)
+    )
+    judged = select(func.count()).where(is_use, number > (renewed.id if renewed else 0))
     last_read_id = cast(ModelDecision.figures["last_read_id"].astext, BigInteger)
-    last = select(last_read_id).where(decision.in_(_USES)).order_by(number.desc()).limit(1)
+    last = select(last_read_id).where(is_use).order_by(number.desc()).limit(1)
     return _Decided(
         renewed.decided_at if renewed else None, session.scalars(judged).one(), session.scalars(last).first() or 0
     )
 
 
-def _reads(session: Session, last_read_id: int) -> tuple[int, int]:
-    """Return the id of the latest read of a reader, and how many came after another."""
-    is_new = ReferenceRead.id > last_read_id
+def _reads(session: Session, last_read_id: int, learned: list[int]) -> tuple[int, int]:
+    """Return the id of the latest read of a reader, and how many of radiographs to learn from came after another."""
+    is_learned = ReferenceRead.radiograph_id == any_(literal(learned, ARRAY(BigInteger)))
+    is_new = and_(ReferenceRead.id > last_read_id, is_learned, ReferenceRead.superseded_at.is_(None))
     asked = select(func.max(ReferenceRead.id), func.count().filter(is_new)).where(ReferenceRead.reader != DRAWN_READER)
     latest, new = session.execute(asked).one()
     return latest or 0, new
@@ -170,12 +239,5 @@ def _reads(session: Session, last_read_id: int) -> tuple[int, int]:
 
 def _description(parts: Mapping[Part, list[Case]], counts: SiteCounts) -> str:
     shares = ", ".join(f"{len(cases):,} for {part}" for part, cases in parts.items())
-    left_out = (
-        f"; {number:,} {why} left out"
-        for number, why in (
-            (counts.unknown_sex, "of unknown sex"),
-            (counts.not_counted, "for test or calibration without a blinded read that a reading list asked for"),
-        )
-        if number
-    )
+    left_out = (f"; left out: {number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
     return f"{sum(map(len, parts.values())):,} {LEARNED}: {shares}{''.join(left_out)}"

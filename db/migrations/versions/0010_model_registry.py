@@ -134,7 +134,7 @@ def _create_decisions() -> None:
         sa.Column("report", sa.Text(), nullable=True, comment="its page, among the models"),
         sa.CheckConstraint(
             "decision IN ('first', 'promoted', 'rolled back', 'shadowed', 'retired', 'refreshed', 'refused',"
-            " 'not enough data', 'new split')",
+            " 'not enough data', 'failed', 'new split')",
             name=op.f("ck_model_decision_decision"),
         ),
         sa.ForeignKeyConstraint(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from db.vocabulary import Sex
 from tests.training.report.test_page import Page as Parsed
 from training.gate import Answers, Judgement, Pair, Verdict, enough, judge
 from training.predictions import Predictions
@@ -91,7 +92,7 @@ def test_figures_are_of_each_sex_and_of_all_the_active_versions_first(promoted: 
 
 
 def test_without_a_candidate_the_page_has_the_counts_only() -> None:
-    judgement = enough(212, 40, RULES)
+    judgement = enough({Sex.FEMALE: 112, Sex.MALE: 100}, 40, RULES)
     assert judgement is not None
     page = Parsed(html(Page("Refresh: starter 0.1.1", judgement, {"test reads": "212 of 300"})))
     assert page.headings == ["What there is"]
