@@ -8,10 +8,23 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import assess, audit, batches, bfloat16, carries, demo, engines, pipeline, receive, region, store
+from tests.bench import (
+    assess,
+    audit,
+    batches,
+    bfloat16,
+    carries,
+    demo,
+    engines,
+    epoch,
+    pipeline,
+    receive,
+    region,
+    store,
+)
 
 # Asked for by name only.
-EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume}
+EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume, "epoch-whole": epoch.measure_whole}
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
@@ -21,6 +34,7 @@ PARTS: dict[str, Callable[[], Table]] = {
     "bfloat16": bfloat16.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
+    "epoch": epoch.measure,
     "audit": audit.measure,
     "carries": carries.measure,
     "region": region.measure,
