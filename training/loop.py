@@ -1,7 +1,8 @@
 """Fit one network, step by step, on one device or several; an interrupted run goes on where it was.
 
 Before it: `training.batches` makes the batches, `training.schedule` says how fast and how long. After it:
-`training.fit` evaluates and exports. The steps are our own: Keras' ``fit`` fails on several machines.
+`training.validation` judges each epoch, `training.fit` evaluates and exports. The steps are our own: Keras' ``fit``
+fails on several machines.
 """
 
 import time
@@ -18,9 +19,8 @@ from rich import print as show
 from rich.progress import track
 
 from training import losses
-from training.batches import Epoch, Labelled, balanced, references, shrunk
+from training.batches import Epoch, Labelled
 from training.checkpoint import Checkpoint
-from training.evaluate import network_input
 from training.fitting import FitRecipe
 from training.ingredients import NetworkRecipe
 from training.networks.build import build
@@ -30,11 +30,10 @@ from training.recipe import Recipe
 from training.replicas import fewest_epochs, of_first, shared_out
 from training.schedule import EpochResult, learning_rate, should_stop
 from training.strategies import StrategyError
-from worker.preprocess import encode_sex
+from training.validation import Answer, answering, validate
 
 MIXED = "mixed_float16"
 
-_VALIDATION_BATCH = 32
 _MOST_STEPS = 2**20  # of an epoch: a generator counts up by one in each
 
 
@@ -83,9 +82,9 @@ def fit_network(
         _synchronise(network)
     checkpoint = Checkpoint(folder, network)
     history = checkpoint.resume(fewest_epochs(strategy, checkpoint.epochs))
-    step = _step_of(recipe, network, strategy)
+    running = _step_of(recipe, network, strategy), answering(network), strategy
     while not should_stop(recipe.fit, history):
-        result = _epoch(recipe, network, labelled, history, (step, strategy))
+        result = _epoch(recipe, network, labelled, history, running)
         history.append(of_first(strategy, result.model_copy(update={"network": number})))
         checkpoint.save(history)
         show(_told(recipe, history[-1]))
@@ -129,10 +128,10 @@ def _epoch(
     network: keras.Model,
     labelled: tuple[Labelled, Labelled],
     history: Sequence[EpochResult],
-    stepping: tuple[Any, Any],
+    running: tuple[Any, Answer, Any],
 ) -> EpochResult:
     epoch = Epoch(recipe, labelled[0], len(history))
-    step, strategy = stepping
+    step, answer, strategy = running
     _reseed(network, recipe.fit.seed, len(history))
     # A batch that is too small for every replica to see something of it is left out.
     steps = len(epoch) - (epoch.size_of(len(epoch) - 1) < strategy.num_replicas_in_sync)
@@ -144,7 +143,7 @@ def _epoch(
         losses_of_steps.append(float(step(batches)))
         milliseconds.append((time.perf_counter() - started) * 1000)
     seconds = time.monotonic() - began
-    validation_loss, mae_months = _validate(recipe, network, labelled[1], recipe.fit.shrink_in(len(history)))
+    validation_loss, mae_months = validate(recipe, answer, labelled[1], recipe.fit.shrink_in(len(history)))
     return EpochResult(
         epoch=len(history) + 1,
         loss=float(np.average(losses_of_steps, weights=[epoch.size_of(number) for number in range(steps)])),
@@ -175,22 +174,6 @@ def _step_of(recipe: Recipe, network: keras.Model, strategy: Any) -> Any:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(on_replica, args=next(batches)), axis=None)
 
     return step
-
-
-def _validate(recipe: Recipe, network: keras.Model, labelled: Labelled, shrink: int) -> tuple[float, float | None]:
-    """Return the mean loss and, of a network that gives bone ages, the mean absolute error in months."""
-    sex = np.array([encode_sex(case.sex) for case in labelled.cases], np.float32)
-    answers = []
-    for start in range(0, len(sex), _VALIDATION_BATCH):
-        some = slice(start, start + _VALIDATION_BATCH)
-        images = np.stack([shrunk(image[..., 0], shrink) for image in network_input(labelled.images[some])])
-        answers.append(np.asarray(network([images[..., np.newaxis], sex[some]], training=False)))
-    answer, reference = np.concatenate(answers), references(recipe, labelled.cases)
-    # Balanced as training is: else rare stages would hardly count in choosing the best epoch.
-    weight = None if recipe.fit.class_balancing == "none" else balanced(labelled.cases)
-    loss = float(np.average(losses.of(recipe)(reference, answer), weights=weight))
-    gives_months = recipe.head.answers == "bone_age"
-    return loss, float(np.abs(answer[:, 0] - reference).mean()) if gives_months else None
 
 
 def _optimizer(recipe: FitRecipe, network: keras.Model) -> Any:

@@ -16,6 +16,7 @@ from tests.bench import (
     carries,
     demo,
     engines,
+    epoch,
     pipeline,
     reading,
     receive,
@@ -24,7 +25,7 @@ from tests.bench import (
 )
 
 # Asked for by name only.
-EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume}
+EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume, "epoch-whole": epoch.measure_whole}
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[], Table]] = {
     "bfloat16": bfloat16.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
+    "epoch": epoch.measure,
     "audit": audit.measure,
     "carries": carries.measure,
     "region": region.measure,

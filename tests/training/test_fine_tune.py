@@ -122,7 +122,7 @@ def test_a_run_that_was_killed_ends_in_the_same_weights_and_its_card_tells_of_it
     monkeypatch.setattr(calibrate, "MIN_CASES", 1)
     base = drawn_base(RECIPE)
     whole = tuned(parent, tmp_path / "whole", base, calibration=4)
-    validate, calls = loop._validate, []
+    validate, calls = loop.validate, []
 
     def interrupted(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_ends_in_the_same_weights_and_its_card_tells_of_it
             raise KeyboardInterrupt
         return validate(*arguments)
 
-    monkeypatch.setattr(loop, "_validate", interrupted)
+    monkeypatch.setattr(loop, "validate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tuned(parent, tmp_path / "killed", base, calibration=4)
     assert not (tmp_path / "killed" / "made").exists()
