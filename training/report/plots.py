@@ -37,7 +37,7 @@ def predicted_against_reference(predictions: Predictions) -> Markup:
         axes.fill_between(
             ends, ends - _YEAR_MONTHS, ends + _YEAR_MONTHS, color=INK, alpha=0.08, linewidth=0, label="±12 months"
         )
-        _points(axes, predictions, predictions.reference_months, predictions.predicted_months)
+        points(axes, predictions, predictions.reference_months, predictions.predicted_months)
         low, high = min(predictions.predicted_months.min(), 0), max(predictions.predicted_months.max(), ends[1])
         axes.set(xticks=_YEAR_TICKS, yticks=_YEAR_TICKS, aspect="equal", xlim=(-4, 244), ylim=(low - 4, high + 4))
         _legend(axes)
@@ -50,7 +50,7 @@ def residuals(predictions: Predictions, analysis: Analysis) -> Markup:
         axes = drawn.axes("reference bone age, months", "predicted less reference, months")
         error = predictions.predicted_months - predictions.reference_months
         axes.axhline(0, color=INK, linewidth=1)
-        _points(axes, predictions, predictions.reference_months, error)
+        points(axes, predictions, predictions.reference_months, error)
         low = np.array(AGE_BAND_EDGES_MONTHS[:-1])
         high = np.array([*AGE_BAND_EDGES_MONTHS[1:-1], AGE_BAND_EDGES_MONTHS[-1] - 1])
         figures = [errors.figures["mean_error"] for errors in analysis.by_age_band.values()]
@@ -76,7 +76,7 @@ def bland_altman(predictions: Predictions, found: Agreement) -> Markup:
     with canvas(7.0, 4.0) as drawn:
         axes = drawn.axes("mean of predicted and reference, months", "predicted less reference, months")
         mean = (predictions.predicted_months + predictions.reference_months) / 2
-        _points(axes, predictions, mean, predictions.predicted_months - predictions.reference_months)
+        points(axes, predictions, mean, predictions.predicted_months - predictions.reference_months)
         limits = (("limits of agreement", found.upper_limit, "--"), ("", found.lower_limit, "--"))
         for label, figure, line in (("bias", found.bias, "-"), *limits):
             axes.axhline(figure.value, color=INK, linestyle=line, linewidth=1.3, label=label or None)
@@ -201,7 +201,18 @@ def _interval(axes: Axes, figure: Figure, place: float, *, colour: str, is_fille
     axes.plot(figure.value, place, "s" if is_filled else "o", color=colour, markerfacecolor=face, markersize=5)
 
 
-def _points(axes: Axes, predictions: Predictions, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+def points(axes: Axes, predictions: Predictions, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+    """Draw a mark for each radiograph, girls' and boys' apart; of many, smaller and fainter ones.
+
+    Parameters
+    ----------
+    axes
+        Drawn on.
+    predictions
+        Of the radiographs, for their sex.
+    x, y
+        Where, (n,).
+    """
     is_many = len(x) > _FEW
     for label, is_male, colour, marker in _SEXES:
         chosen = predictions.is_male == is_male

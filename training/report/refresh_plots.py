@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from training.criteria import Criterion, Unit
 from training.gate import SINCE_CHOSEN
 from training.pairs import Pair
-from training.report.style import BLUE, GREEN, INK, VERMILLION, canvas
+from training.report import plots
+from training.report.style import GREEN, INK, VERMILLION, canvas
 
-_SEXES = (("girls", False, VERMILLION, "o"), ("boys", True, BLUE, "^"))
 _LABELS = {
     "mae": "MAE",
     "sex_gap": "gap between girls and boys",
@@ -27,7 +27,6 @@ _PANELS = (
     (Unit.MONTHS, 1, "candidate less active, months (to the right: worse)"),
     (Unit.SHARE, 100, "candidate less what is asked, percentage points (to the left: worse)"),
 )
-_FEW = 400  # points; of more, each is drawn smaller and fainter
 _SMALLEST_HALF_MONTHS = 5.0
 
 
@@ -66,7 +65,6 @@ def error_against_error(pair: Pair) -> Markup:
     """
     active, candidate = (one.predictions.predicted_months - pair.reference_months for one in pair)
     half = 1.05 * max(_SMALLEST_HALF_MONTHS, np.abs([active, candidate]).max(initial=0.0))
-    is_many = len(active) > _FEW
     with canvas(5.6, 5.4) as drawn:
         axes = drawn.axes("active version's error, months", "candidate's error, months")
         ends = np.array([-half, 0.0, half])
@@ -74,18 +72,7 @@ def error_against_error(pair: Pair) -> Markup:
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--", label="the same error")
-        for label, is_male, colour, marker in _SEXES:
-            chosen = pair.is_male == is_male
-            axes.plot(
-                active[chosen],
-                candidate[chosen],
-                marker,
-                color=colour,
-                markersize=2.6 if is_many else 4,
-                alpha=0.45 if is_many else 0.7,
-                markeredgewidth=0,
-                label=label,
-            )
+        plots.points(axes, pair.active.predictions, active, candidate)
         axes.set(aspect="equal", xlim=(-half, half), ylim=(-half, half))
         legend = axes.legend(bbox_to_anchor=(0, 1.01), ncols=3)
         for mark in legend.get_lines():
