@@ -4,7 +4,7 @@ Before it: drawn hands, or the set that the first version learned from. After it
 in, calibrates on it where the site has too little, and whoever compares versions guards by its test part.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.cases import Case, Part, some
 from training.recipe import Recipe
@@ -50,3 +50,18 @@ def base_of(source: Source, recipe: Recipe) -> Base:
     parts = source.parts(recipe.split.fractions, recipe.fit.seed, recipe.phantoms.counts)
     learned, test = (some(parts[part], recipe.refresh.base_cases) for part in (Part.TRAINING, Part.TEST))
     return Base(learned, parts[Part.CALIBRATION], test, source.description, source.are_radiographs)
+
+
+def beside(base: Base, of_site: int, share: float) -> Base:
+    """Return a base set of which no more is learned from than a share of all.
+
+    Parameters
+    ----------
+    base
+        The whole.
+    of_site
+        How many radiographs of the site are learned from.
+    share
+        Of both together, above 0 and under 1.
+    """
+    return replace(base, training=some(base.training, max(1, round(of_site * share / (1 - share)))))

@@ -110,7 +110,10 @@ def _begin(base: str, folder: Path) -> Begun:
             f"{parent.card.views}; unset it"
         )
     site = _site(made_by.refresh.uses_of_a_split)
-    return Begun(active, parent, made_by, site, _base(base, made_by, parent, folder), folder)
+    beside = _base(base, made_by, parent, folder)
+    if beside is not None:
+        beside = bases.beside(beside, len(site.parts[Part.TRAINING]), made_by.refresh.base_share)
+    return Begun(active, parent, made_by, site, beside, folder)
 
 
 def _site(most_uses: int) -> Site:

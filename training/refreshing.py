@@ -27,8 +27,9 @@ class RefreshRecipe(RecipePart):
         In which the candidate learns.
     learning_rate_factor
         Its learning rate, of the recipe's.
-    base_cases
-        So many of the base set are learned from beside the site's reads, and at most as many others guard.
+    base_cases, base_share
+        At most so many of the base set are learned from beside the site's reads, and at most such a share of all: where
+        the site reads by another standard, each of them says otherwise. At most as many others guard.
     min_test_reads
         Of the site; with fewer the bounds lie too far from the estimates for a candidate to be judged.
     min_new_reads
@@ -47,9 +48,10 @@ class RefreshRecipe(RecipePart):
         So much larger may be the mean absolute error on the base set.
     """
 
-    epochs: PositiveInt = 4
+    epochs: PositiveInt = 8
     learning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     base_cases: PositiveInt = 1000
+    base_share: Annotated[float, Field(gt=0, lt=1)] = 0.33
     min_test_reads: Annotated[int, Field(ge=50)] = 300
     min_new_reads: PositiveInt = 100
     uses_of_a_split: PositiveInt = 10

@@ -195,7 +195,7 @@ def test_a_refresh_is_short_slow_and_at_full_size(name: str) -> None:
     found = refreshed(known, "1.2.3")
     assert found == recipe.Recipe.model_validate(found.model_dump())
     assert found.version == "1.2.3"
-    assert [(phase.epochs, phase.shrink) for phase in found.fit.phases] == [(4, 1)]
+    assert [(phase.epochs, phase.shrink) for phase in found.fit.phases] == [(8, 1)]
     assert found.fit.optimizer.learning_rate == pytest.approx(known.fit.optimizer.learning_rate / 10)
     assert found.fit.schedule.name == "cosine"
     assert found.fit.weights_kept == "last"

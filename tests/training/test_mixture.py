@@ -11,7 +11,7 @@ from tests.narrow_bundle import card
 from tests.training.sites import site_of
 from tests.training.tiny import tiny
 from training import calibrate
-from training.base import Base, base_of, drawn_base
+from training.base import Base, base_of, beside, drawn_base
 from training.cases import DataError, Part
 from training.mixture import Mixture
 from training.sources.phantoms import phantoms
@@ -90,3 +90,10 @@ def test_the_same_picture_in_two_parts_is_refused(tmp_path: Path) -> None:
     leaking = replace(site, parts={**site.parts, Part.TEST: [replace(tested, picture=learned.picture), *others]})
     with pytest.raises(LeakError, match=r"\(test\) is the same picture as radiograph 1000 \(training\)"):
         Mixture(PARENT, leaking, None, tmp_path, 1)
+
+
+def test_no_more_of_the_base_set_is_learned_from_than_its_share() -> None:
+    whole = Base(phantoms(Part.TRAINING, 100), [], [], "drawn", are_radiographs=False)
+    assert len(beside(whole, 40, 0.33).training) == 20  # of 60
+    assert len(beside(whole, 4000, 0.33).training) == 100
+    assert len(beside(whole, 1, 0.01).training) == 1
