@@ -7,11 +7,13 @@ import os
 import queue
 import select
 import socket
+import threading
 from contextlib import suppress
 from typing import Any
 
 # How long a thread waits before it looks whether it is to end, and what its timers say.
 PATIENCE_SECONDS = 0.05
+_CLOSED = -1
 
 
 class Wake:
@@ -19,10 +21,20 @@ class Wake:
 
     def __init__(self) -> None:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = threading.Lock()  # for once it is closed, another may have a descriptor of this number
 
     def up(self) -> None:
-        """Let whoever waits, or waits next, go on."""
-        os.eventfd_write(self._descriptor, 1)
+        """Let whoever waits, or waits next, go on; nobody does once it is closed."""
+        with self._lock:
+            if self._descriptor != _CLOSED:
+                os.eventfd_write(self._descriptor, 1)
+
+    def close(self) -> None:
+        """Give the descriptor back, for Python's cycle collector may come late."""
+        with self._lock:
+            if self._descriptor != _CLOSED:
+                os.close(self._descriptor)
+            self._descriptor = _CLOSED
 
     def wait(self, connection: socket.socket | None) -> bool:
         """Wait for a moment.
@@ -37,19 +49,21 @@ class Wake:
         bool
             Whether there is something to be read from the connection.
         """
-        waiting = select.poll()
-        waiting.register(self._descriptor, select.POLLIN)
+        own, waiting = self._descriptor, select.poll()
+        if own != _CLOSED:
+            waiting.register(own, select.POLLIN)
         number = -1 if connection is None else connection.fileno()
         if number >= 0:
             waiting.register(number, select.POLLIN)
         found = {descriptor for descriptor, _ in waiting.poll(PATIENCE_SECONDS * 1000)}
-        if self._descriptor in found:
-            with suppress(BlockingIOError):
-                os.eventfd_read(self._descriptor)
+        with self._lock:
+            if own in found and own == self._descriptor:
+                with suppress(BlockingIOError):
+                    os.eventfd_read(own)
         return number in found
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        self.close()
 
 
 class WakingQueue(queue.Queue[Any]):

@@ -118,6 +118,7 @@ class Wire(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no types
         super()._shutdown_socket()
         if self.socket is not None:
             self.socket.close()
+        self._wake.close()
 
     @property
     def _messages(self) -> Messages | None:

@@ -4,19 +4,17 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset
 
-from carpus.stack import Stack
-from db.model_versions import ModelVersionError
+from carpus.stack import Ports, Stack
 from db.vocabulary import Sex
 from tests.conftest import forget_process_state
 from tests.encodings import eight_bit
 from tests.narrow_bundle import KERAS_ON_NUMPY_2, export_narrow
-from tests.way.running import SUCCESS, Way
+from tests.way.running import QUICK, SUCCESS, Way
 from training import registry
 from training.phantom import draw
 
@@ -27,18 +25,24 @@ pytestmark = KERAS_ON_NUMPY_2
 
 
 @pytest.fixture
-def chosen(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A registered version, by its digest; later tests find the starter active, and no shadow."""
-    for name, value in _settings(way.stack).items():
+def way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
+    """A stack of its own, for nobody else must find another model."""
+    for name, value in QUICK.items():
         monkeypatch.setenv(name, value)
-    forget_process_state()
-    digest = registry.register(export_narrow(tmp_path / "narrow").folder).sha256
-    yield digest
-    with suppress(ModelVersionError):  # it is active
-        registry.promote("starter 0.1.1", "the test is over")
-    registry.retire(digest)
-    way.wait_until(lambda: set(_taken_up(way)) == {"active"} and digest not in _taken_up(way).values(), "it is let go")
-    forget_process_state()
+    with Stack(tmp_path / "stack", Ports.free(), print) as stack:
+        for name, value in _settings(stack).items():
+            monkeypatch.setenv(name, value)
+        forget_process_state()
+        started = Way(stack)
+        started.wait_until(lambda: bool(started.sql("SELECT 1 FROM model_versions")), "the first model is registered")
+        yield started
+        forget_process_state()
+
+
+@pytest.fixture
+def chosen(way: Way, tmp_path: Path) -> str:
+    """A registered version, by its digest."""
+    return registry.register(export_narrow(tmp_path / "narrow").folder).sha256
 
 
 def _settings(stack: Stack) -> dict[str, str]:
