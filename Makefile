@@ -42,7 +42,7 @@ peers: $(INSTALLED)
 	$(BIN)/python -m pytest tests/peers
 
 # The starter learns another standard from 1,200 drawn hands while the whole stack is at work; and a refresh that is ended at
-# each of its points. Half an hour or so.
+# each of its points. Ten minutes or so.
 refresh: $(INSTALLED)
 	REFRESH=long $(BIN)/python -m pytest --capture=no tests/way/test_refresh_whole.py tests/training/test_refresh.py
 

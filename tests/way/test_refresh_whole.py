@@ -30,7 +30,7 @@ from worker.bundle import Bundle
 pytestmark = [
     KERAS_ON_NUMPY_2,
     pytest.mark.timeout(7200),
-    pytest.mark.skipif(os.environ.get("REFRESH") != "long", reason="takes half an hour: `make refresh`"),
+    pytest.mark.skipif(os.environ.get("REFRESH") != "long", reason="takes minutes: `make refresh`"),
 ]
 
 RADIOGRAPHS, IN_FLIGHT, TAKEN_UP_SECONDS = 1200, 50, 30.0
