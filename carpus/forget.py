@@ -20,6 +20,7 @@ from carpus.settings import StackSettings
 from carpus.traces import Traces
 from db import settings
 from db.errors import CarpusError
+from training import turns
 
 CONNECT_TIMEOUT_SECONDS = 5
 _OPTIONS = "-c lock_timeout=30s"  # such as for a radiograph that is being registered
@@ -81,7 +82,7 @@ def run(patient: Patient, console: Console, *, is_dry_run: bool, is_sure: bool, 
     if is_to_go:
         _say(console, _what("removed", found))
         _remove_sheet(sheet, console)
-        _remove_pictures(store / "refresh", console)
+        _remove_pictures(store / turns.FOLDER, console)
         _say(console, _NOT_REMOVED)
     _check_told(patient, found)
 
@@ -134,7 +135,7 @@ def _check_right(connection: psycopg.Connection[dict[str, Any]]) -> None:
 
 def _check_no_refresh(connection: psycopg.Connection[dict[str, Any]]) -> None:
     """Hold the lock of a refresh until the end, for one that is running has pictures of its own."""
-    row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended('refresh', 0)) AS is_free").fetchone()
+    row = connection.execute(turns.LOCK).fetchone()
     if row is None or not row["is_free"]:
         raise ForgetError(
             "a refresh is running, which has pictures of the patient: let it end, or end it, and try again"

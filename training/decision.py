@@ -1,6 +1,6 @@
 """What a refresh begins with, what it makes, and how its decision is kept: a row, a page, and perhaps another version.
 
-Before it: `training.refresh`, and `training.gate` has judged. After it: `db.model_versions`, by which the workers take
+Before it: `training.refresh`, and `training.gate` has judged. After it: `db.model_decisions`, by which the workers take
 up another version, and a page among the models (`training.report.refresh`).
 """
 
@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from db import fault, model_versions
-from db.model_versions import Grounds, Served
+from db import fault, model_decisions, model_versions
+from db.model_decisions import Grounds
+from db.model_versions import Served
 from db.session import transaction
 from db.vocabulary import Decision, Sex
 from training.base import Base
@@ -103,16 +104,16 @@ def decide(begun: Begun, made: Made | None, judgement: Judgement) -> Refreshed:
     path = model_store().write_report(f"refresh-{datetime.now(UTC):%Y%m%d-%H%M%S}.html", report.html(page))
     grounds = Grounds(judgement.reasons, judgement.as_json() | _figures(begun), f"{path.parent.name}/{path.name}")
     with transaction() as session:
-        row = model_versions.register(session, facts_of(kept), begun.active.id) if kept else None
+        row = model_decisions.register(session, facts_of(kept), begun.active.id) if kept else None
         if row is not None and judgement.verdict is Verdict.PROMOTED:
             if model_versions.active(session) != begun.active:
                 raise RefreshError(
                     "another version was promoted, or another site calibration kept, which the candidate was not "
                     "compared with; begin again"
                 )
-            decision_id = model_versions.promote(session, row, grounds, Decision.REFRESHED)
+            decision_id = model_decisions.promote(session, row, grounds, Decision.REFRESHED)
         else:
-            decision_id = model_versions.decide(session, _OF_VERDICT[judgement.verdict], row, grounds)
+            decision_id = model_decisions.decide(session, _OF_VERDICT[judgement.verdict], row, grounds)
         fault.point("refresh_uncommitted")
     return Refreshed(decision_id, judgement, path)
 

@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from db import fault, log, model_versions, settings
+from db import fault, log, model_decisions, model_versions, settings
 from db.errors import CarpusError
-from db.model_versions import Grounds
+from db.model_decisions import Grounds
 from db.session import transaction
 from db.vocabulary import Decision
 from training import base as bases
 from training import gate, recipe, registry
 from training.base import Base
 from training.cases import Part
-from training.commands.unseen import check_unseen
 from training.decision import Begun, Made, Refreshed, decide
 from training.fine_tune import fine_tune, next_version
 from training.gate import Judgement
@@ -31,14 +30,14 @@ from training.served import answers
 from training.sources import open_source
 from training.sources.database import IN_DATABASE
 from training.sources.site import Site, open_site
-from training.turns import RefreshError, alone
+from training.turns import FOLDER, RefreshError, alone
+from training.unseen import check_unseen
 from worker import correction
 from worker.bundle import OPENVINO, Bundle
 from worker.correction import SiteCalibration
 from worker.model_store import model_store
 from worker.settings import worker
 
-FOLDER = "refresh"
 PHANTOMS, DATABASE, NOTHING = "phantoms", "database", "none"
 
 _log = log.get(__name__)
@@ -67,7 +66,7 @@ def refresh(base: str, folder: Path | None = None) -> Refreshed:
             refreshed = _refresh(base, kept, is_alone)
         except CarpusError as error:
             with suppress(CarpusError), transaction() as session:  # such as where the database is what is away
-                model_versions.decide(session, Decision.FAILED, grounds=Grounds([str(error)]))
+                model_decisions.decide(session, Decision.FAILED, grounds=Grounds([str(error)]))
             raise
         shutil.rmtree(kept, ignore_errors=True)
         return refreshed
@@ -123,7 +122,7 @@ def _site(most_uses: int) -> Site:
         return site
     with transaction() as session:
         words = f"the test reads have judged {site.counts.uses} candidates; patients who arrive from now on judge more"
-        model_versions.decide(session, Decision.NEW_SPLIT, grounds=Grounds([words]))
+        model_decisions.decide(session, Decision.NEW_SPLIT, grounds=Grounds([words]))
     return open_site()
 
 

@@ -1,6 +1,6 @@
 """The registry as people use it: bundles go in, versions become active, shadow or retired.
 
-Before it: a bundle that `training.fit` or `training.refresh` made. After it: `db.model_versions`, by which the workers
+Before it: a bundle that `training.fit` or `training.refresh` made. After it: `db.model_decisions`, by which the workers
 take it up (`worker.serving`). A bundle is put into the model store before the database knows of it, so that what is
 registered can be loaded.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from rich.table import Column, Table
 from sqlalchemy import text
 
-from db import model_versions
-from db.model_versions import Grounds, Served
+from db import model_decisions, model_versions
+from db.model_decisions import Grounds
+from db.model_versions import Served
 from db.session import transaction
 from db.tables import ModelVersion
 from worker import bundle
@@ -43,7 +44,7 @@ def register(folder: Path, parent_id: int | None = None) -> ModelVersion:
     """
     kept = model_store().put(bundle.load(folder))
     with transaction() as session:
-        return model_versions.register(session, facts_of(kept), parent_id)
+        return model_decisions.register(session, facts_of(kept), parent_id)
 
 
 def promote(named: str, reason: str) -> ModelVersion:
@@ -68,7 +69,7 @@ def promote(named: str, reason: str) -> ModelVersion:
     with transaction() as session:
         row = model_versions.find(session, named)
         model_store().fetch(row.sha256)
-        model_versions.promote(session, row, Grounds([reason]))
+        model_decisions.promote(session, row, Grounds([reason]))
         return row
 
 
@@ -90,7 +91,7 @@ def roll_back(reason: str) -> ModelVersion:
         When the store or the database is away.
     """
     with transaction() as session:
-        row = model_versions.roll_back(session, Grounds([reason]))
+        row = model_decisions.roll_back(session, Grounds([reason]))
         model_store().fetch(row.sha256)
         return row
 
@@ -106,7 +107,7 @@ def let_shadow(named: str) -> ModelVersion:
     with transaction() as session:
         row = model_versions.find(session, named)
         model_store().fetch(row.sha256)
-        model_versions.let_shadow(session, row)
+        model_decisions.let_shadow(session, row)
         return row
 
 
@@ -122,7 +123,7 @@ def retire(named: str) -> ModelVersion:
     """
     with transaction() as session:
         row = model_versions.find(session, named)
-        model_versions.retire(session, row)
+        model_decisions.retire(session, row)
         return row
 
 

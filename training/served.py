@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from db.vocabulary import Sex
+from training.asking import asked
 from training.calibrate import covers
 from training.cases import Case
-from training.commands.asking import asked
 from training.evaluate import ask
 from training.pairs import Answers
 from training.predictions import Predictions

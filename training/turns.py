@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import OutageError, PermanentError
 from db.session import engine
 
-_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('refresh', 0))")
+FOLDER = "refresh"  # in the store, or where a refresh is told: pictures of patients, until there is a decision
+LOCK = "SELECT pg_try_advisory_lock(hashtextextended('refresh', 0)) AS is_free"
 
 
 class RefreshError(PermanentError):
@@ -35,7 +36,7 @@ def alone() -> Iterator[Callable[[], None]]:
         When another holds it.
     """
     with engine().connect() as connection:
-        if not connection.scalar(_LOCK):
+        if not connection.scalar(text(LOCK)):
             raise RefreshError("another refresh or site calibration is running; see `python -m training list`")
         connection.commit()
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import model_versions
+from db import model_decisions
 from db.errors import BundleError
-from db.model_versions import Facts
+from db.model_decisions import Facts
 from db.tables import ModelVersion
 from worker.bundle import RECIPE, Bundle
 from worker.calibration import Calibration
@@ -104,4 +104,4 @@ def model_version_id(session: Session, bundle: Bundle) -> int:
         The bundle.
     """
     found = session.scalar(select(ModelVersion.id).where(ModelVersion.sha256 == bundle.digest))
-    return model_versions.add(session, facts_of(bundle)).id if found is None else found
+    return model_decisions.add(session, facts_of(bundle)).id if found is None else found

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 
-from db import log, model_versions
+from db import log, model_decisions, model_versions
 from db.errors import CarpusError, TransientError
 from db.model_versions import Served
 from db.session import transaction
@@ -177,7 +177,7 @@ def _begin_with_the_settings() -> None:
         return
     checked = model_store().put(bundle.load(folder))
     with transaction() as session:
-        if model_versions.begin_with(session, facts_of(checked)):
+        if model_decisions.begin_with(session, facts_of(checked)):
             logger.info("model_version_active", name=checked.card.name, version=checked.card.version)
 
 

@@ -26,13 +26,13 @@ from training import fit, gate, recipe, registry
 from training.cases import Part
 from training.decision import Refreshed
 from training.pairs import Pair
-from training.refresh import FOLDER, refresh
+from training.refresh import refresh
 from training.refreshing import RefreshRecipe
 from training.served import answers
 from training.site_split import part_of
 from training.sources.site import open_site
 from training.sources.source import pseudonym
-from training.turns import RefreshError, alone
+from training.turns import FOLDER, RefreshError, alone
 from worker.bundle import Bundle
 from worker.model_store import model_store
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from db import model_versions
+from db import model_decisions, model_versions
 from db.errors import BundleError
-from db.model_versions import Facts
+from db.model_decisions import Facts
 from db.session import transaction
 from db.tables import ModelDecision, ModelVersion, SiteCalibration
 from db.vocabulary import ModelStatus
@@ -133,7 +133,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before(
     with pytest.raises(BundleError, match=f"{NETWORK}: changed since export"):
         registry.promote("narrow 0.0.3", "a test")
     with transaction() as session:  # as on another machine, whose copy is whole
-        model_versions.promote(session, model_versions.find(session, "narrow 0.0.3"))
+        model_decisions.promote(session, model_versions.find(session, "narrow 0.0.3"))
     wait_until(lambda: any(NETWORK in line for line in told()), told)
     assert versions() == ("0.0.2", None)
     kept.write_bytes(whole)
@@ -142,7 +142,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before(
 
 def test_a_shadow_that_cannot_be_loaded_stops_nobody(bundles: list[Bundle], told: Callable[[], list[str]]) -> None:
     with transaction() as session:
-        model_versions.let_shadow(session, model_versions.register(session, Facts("lost", "1.0.0", "f" * 64, {})))
+        model_decisions.let_shadow(session, model_decisions.register(session, Facts("lost", "1.0.0", "f" * 64, {})))
     assert versions() == ("0.0.1", None)
     assert any("shadow_not_loaded" in line and "ffffffffffff" in line for line in told())
 
@@ -153,7 +153,7 @@ def test_a_shadow_that_could_not_be_loaded_is_tried_again(bundles: list[Bundle],
     kept, away = model_store().folder / bundles[1].digest, model_store().folder / "away"
     kept.rename(away)
     with transaction() as session:
-        model_versions.let_shadow(session, model_versions.find(session, "narrow 0.0.2"))
+        model_decisions.let_shadow(session, model_versions.find(session, "narrow 0.0.2"))
     wait_until(lambda: any("shadow_not_loaded" in line for line in told()), told)
     away.rename(kept)
     wait_until(lambda: versions() == ("0.0.1", "0.0.2"), versions)

@@ -8,12 +8,12 @@ from rich.console import Console
 
 from db.vocabulary import CalibratedOn
 from training import recipe
+from training.asking import asked
 from training.cases import Case, Part
-from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_of
-from training.commands.unseen import check_unseen
 from training.sources import KINDS, open_source
 from training.sources.source import counted
+from training.unseen import check_unseen
 from worker import bundle
 from worker.bundle import Bundle
 

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from training import recipe
+from training.asking import asked
 from training.commands import options
-from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, Data, PartOption, Report, SplitSeed, WorkFolder
 from training.survey import unranked
 from worker import bundle

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from training.asking import asked
 from training.commands import options
-from training.commands.asking import asked
 from training.commands.options import WORK_FOLDER, Data, Judged, PartOption, Report, SplitSeed, WorkFolder
 from worker import bundle
 

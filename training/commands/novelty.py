@@ -11,9 +11,9 @@ from rich.table import Table
 from training import cache, recipe
 from training.cases import Part, some
 from training.commands.options import WORK_FOLDER, SplitSeed, WorkFolder, split_of
-from training.commands.unseen import are_of_one_kind, check_unseen
 from training.sources import KINDS, open_source
 from training.sources.source import counted
+from training.unseen import are_of_one_kind, check_unseen
 from worker import bundle
 from worker.novelty import FILE, NoveltyFacts
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from db import settings
 from db.session import transaction
 from training import registry
+from training.asking import asked
 from training.cases import Case, Part
-from training.commands.asking import asked
-from training.turns import alone
+from training.turns import FOLDER, alone
 from worker.bundle import Bundle
 
 
@@ -21,7 +21,6 @@ def site_calibration(
 ) -> None:
     """Correct the active version by a line for each sex, fitted on the site's reads, where that helps for certain."""
     from training.calibrate import CalibrationError
-    from training.refresh import FOLDER
     from training.sources.site import open_site
 
     active, checked = registry.active()

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from training.asking import asked
 from training.cases import Part
 from training.commands import options
-from training.commands.asking import asked
 from training.commands.options import DRAWN, WORK_FOLDER, Judged, WorkFolder
 from training.sources.phantoms import phantoms
 from training.survey import Scale, fit_all, unranked, usual_names, why_not_ours

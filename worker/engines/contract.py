@@ -3,6 +3,7 @@
 Before it: `worker.bundle` has checked the files. After it: the engines, whose own work is only to run the graph.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import fields
 
 import numpy as np
@@ -14,8 +15,8 @@ from worker.engines import Float32, Predictions
 _STAGE_PROBABILITIES = "stage_probabilities"
 
 
-class Contract:
-    """What a bundle's exported function takes and gives.
+class ContractedEngine(ABC):
+    """What engines have in common; see `worker.engines.Engine`.
 
     Parameters
     ----------
@@ -23,11 +24,6 @@ class Contract:
         From `worker.bundle.load`.
     given
         Names of what its graph gives.
-
-    Attributes
-    ----------
-    outputs
-        Those of them to take.
 
     Raises
     ------
@@ -38,21 +34,26 @@ class Contract:
     def __init__(self, bundle: Bundle, given: set[str]) -> None:
         preprocessing = bundle.card.preprocessing
         self._image_shape = (preprocessing.rows, preprocessing.columns, 1)
-        self.outputs = _outputs(bundle, given)
+        self._outputs = _outputs(bundle, given)
 
-    def nothing(self) -> tuple[Float32, Float32]:
-        """Return one empty radiograph and a sex, to warm up by."""
-        return np.zeros((1, *self._image_shape), np.float32), np.zeros(1, np.float32)
+    def warm_up(self) -> None:
+        """Run once on an empty radiograph, so that the first real one does not pay for the set-up."""
+        self.predict(np.zeros((1, *self._image_shape), np.float32), np.zeros(1, np.float32))
 
-    def check(self, image: Float32, sex: Float32) -> None:
-        """Refuse what `worker.engines.Engine.predict` does not take.
+    def predict(self, image: Float32, sex: Float32) -> Predictions:
+        """Assess n radiographs; may be called from several threads at once.
 
         Parameters
         ----------
         image
-            Should be (n, rows, columns, 1) float32.
+            (n, rows, columns, 1) float32 in [0, 1], bone bright. Not changed.
         sex
-            Should be (n,) float32: 1 male, 0 female, NaN unknown.
+            (n,) float32: 1 male, 0 female, NaN unknown. Not changed.
+
+        Returns
+        -------
+        Predictions
+            In the same order.
 
         Raises
         ------
@@ -63,6 +64,11 @@ class Contract:
             raise ValueError(f"expected images {(len(sex), *self._image_shape)}, received {image.shape}")
         if not np.all(np.isnan(sex) | (sex == 0) | (sex == 1)):
             raise ValueError("expected sex as 1 (male), 0 (female) or NaN (unknown), received another number")
+        return Predictions(**dict(zip(self._outputs, self._run(image, sex), strict=True)))
+
+    @abstractmethod
+    def _run(self, image: Float32, sex: Float32) -> list[Float32]:
+        """Run the graph, and return its outputs in the order of ``_outputs``."""
 
 
 def _outputs(bundle: Bundle, given: set[str]) -> list[str]:

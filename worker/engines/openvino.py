@@ -11,48 +11,25 @@ from typing import Any, cast
 
 from db.errors import BundleError
 from worker.bundle import OPENVINO, Bundle
-from worker.engines import Float32, Predictions
-from worker.engines.contract import Contract
+from worker.engines import Float32
+from worker.engines.contract import ContractedEngine
 
 # float32 by name: left to itself, OpenVINO takes bfloat16 where the processor has it, and that moved the starter's bone
 # age by up to 1.4 months on 500 drawn hands (`tests.bench.engines`).
 _OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(ContractedEngine):
     """A bundle compiled by OpenVINO; see `worker.engines.Engine`."""
 
     def __init__(self, bundle: Bundle, compiled: Any) -> None:
-        self._contract = Contract(bundle, {name for output in compiled.outputs for name in output.names})
+        super().__init__(bundle, {name for output in compiled.outputs for name in output.names})
         self._compiled = compiled
 
-    def warm_up(self) -> None:
-        """Run once on an empty radiograph, so that the first real one does not pay for the set-up."""
-        self.predict(*self._contract.nothing())
-
-    def predict(self, image: Float32, sex: Float32) -> Predictions:
-        """Assess n radiographs; each call has a request of its own, so that threads may call at once.
-
-        Parameters
-        ----------
-        image
-            (n, rows, columns, 1) float32 in [0, 1], bone bright. Not changed.
-        sex
-            (n,) float32: 1 male, 0 female, NaN unknown. Not changed.
-
-        Returns
-        -------
-        Predictions
-            In the same order.
-
-        Raises
-        ------
-        ValueError
-            If the shapes are not those of the card, or a sex is another number.
-        """
-        self._contract.check(image, sex)
+    def _run(self, image: Float32, sex: Float32) -> list[Float32]:
+        # A request of its own for each call, so that threads may call at once.
         outputs = self._compiled.infer_new_request({"image": image, "sex": sex})
-        return Predictions(**{name: outputs[name] for name in self._contract.outputs})
+        return [outputs[name] for name in self._outputs]
 
 
 def load(bundle: Bundle, cpu_threads: int | None = None) -> OpenVINOEngine:

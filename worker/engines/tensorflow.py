@@ -9,44 +9,20 @@ from typing import Any
 
 from db.errors import BundleError
 from worker.bundle import SAVED_MODEL, Bundle
-from worker.engines import Float32, Predictions
-from worker.engines.contract import Contract
+from worker.engines import Float32
+from worker.engines.contract import ContractedEngine
 
 
-class TensorFlowEngine:
+class TensorFlowEngine(ContractedEngine):
     """A bundle loaded into TensorFlow; see `worker.engines.Engine`."""
 
     def __init__(self, bundle: Bundle, assess: Any) -> None:
-        self._contract = Contract(bundle, set(assess.structured_outputs))
+        super().__init__(bundle, set(assess.structured_outputs))
         self._assess = assess
 
-    def warm_up(self) -> None:
-        """Run once on an empty radiograph, so that the first real one does not pay for the set-up."""
-        self.predict(*self._contract.nothing())
-
-    def predict(self, image: Float32, sex: Float32) -> Predictions:
-        """Assess n radiographs; a TensorFlow function may be called from several threads at once.
-
-        Parameters
-        ----------
-        image
-            (n, rows, columns, 1) float32 in [0, 1], bone bright. Not changed.
-        sex
-            (n,) float32: 1 male, 0 female, NaN unknown. Not changed.
-
-        Returns
-        -------
-        Predictions
-            In the same order.
-
-        Raises
-        ------
-        ValueError
-            If the shapes are not those of the card, or a sex is another number.
-        """
-        self._contract.check(image, sex)
+    def _run(self, image: Float32, sex: Float32) -> list[Float32]:
         outputs = self._assess(image=image, sex=sex)
-        return Predictions(**{name: outputs[name].numpy() for name in self._contract.outputs})
+        return [outputs[name].numpy() for name in self._outputs]
 
 
 def load(bundle: Bundle, cpu_threads: int | None = None) -> TensorFlowEngine:

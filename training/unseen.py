@@ -8,8 +8,8 @@ from pathlib import Path
 
 from db.errors import PermanentError
 from training import cache
+from training.asking import asked
 from training.cases import Case
-from training.commands.asking import asked
 from training.sources.database import IN_DATABASE
 from training.sources.site import LEARNED
 from training.sources.source import Source
