@@ -20,6 +20,7 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModelInstance,
     Verification,
 )
+from pynetdicom.transport import ThreadedAssociationServer
 
 DEADLINE_SECONDS = 60.0
 AE_TITLE = "PACS"
@@ -38,6 +39,8 @@ class Pacs:
     report_answers: list[int] = field(default_factory=list)
     keeps_objects: bool = True  # else only their digests
     digests: dict[str, set[str]] = field(default_factory=dict)  # of the data sets that came under a SOP Instance UID
+    listen: Callable[[], ThreadedAssociationServer] | None = None  # how it takes associations, once it runs
+    server: ThreadedAssociationServer | None = None  # that takes them now
 
     def of(self, sop_class_uid: str) -> list[Dataset]:
         """Return what it got of a kind."""
@@ -95,11 +98,26 @@ def running(
     if commits:
         entity.add_supported_context(StorageCommitmentPushModel)
         handlers.append((evt.EVT_N_ACTION, _take_request, [pacs]))
-    server = entity.start_server(("127.0.0.1", pacs.port), block=False, evt_handlers=handlers, ssl_context=tls)
+
+    def listen() -> ThreadedAssociationServer:
+        where = ("127.0.0.1", pacs.port)
+        return entity.start_server(where, block=False, evt_handlers=handlers, ssl_context=tls)
+
+    pacs.listen, pacs.server = listen, listen()
     try:
         yield pacs
     finally:
-        server.shutdown()
+        pacs.server.shutdown()
+
+
+@contextmanager
+def away(pacs: Pacs) -> Iterator[None]:
+    """Let nobody answer at a running archive's port within the block."""
+    assert pacs.listen is not None
+    assert pacs.server is not None
+    pacs.server.shutdown()
+    yield
+    pacs.server = pacs.listen()
 
 
 def _take(event: Event, pacs: Pacs) -> int:

@@ -7,14 +7,15 @@ import pytest
 
 from carpus.ports import free_port
 from carpus.stack import Ports, Stack
-from tests.pacs import AE_TITLE, Pacs
+from tests.pacs import AE_TITLE, Pacs, running
 from tests.way.running import QUICK, Way
 
 
 @pytest.fixture(scope="session")
-def pacs() -> Pacs:
-    """The archive that results go to; away, as long as no test lets it run."""
-    return Pacs(free_port())
+def pacs() -> Iterator[Pacs]:
+    """The archive that results go to, from the start: what waits for one that is away waits a minute in the end."""
+    with running(Pacs(free_port())) as archive:
+        yield archive
 
 
 @pytest.fixture(scope="session")
