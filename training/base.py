@@ -31,9 +31,10 @@ def drawn_base(recipe: Recipe) -> Base:
     recipe
         Of the model; says how many. Its ``[phantoms]`` say how many are for calibration.
     """
-    drawn, many = Drawn(recipe.refresh.base_cases), recipe.refresh.base_cases
-    calibration = phantoms(Part.CALIBRATION, recipe.phantoms.calibration)
-    learned, test = phantoms(Part.TRAINING, many), phantoms(Part.TEST, many)
+    many, drawing = recipe.refresh.base_cases, recipe.phantoms.drawing
+    drawn = Drawn(many, drawing)
+    calibration = phantoms(Part.CALIBRATION, recipe.phantoms.calibration, drawing)
+    learned, test = phantoms(Part.TRAINING, many, drawing), phantoms(Part.TEST, many, drawing)
     return Base(learned, calibration, test, drawn.description, drawn.are_radiographs)
 
 

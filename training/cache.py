@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
+import training.hand
 import training.phantom
 import worker
 from db.errors import CarpusError
@@ -191,8 +192,9 @@ def _completed(
 
 def _key(cases: Sequence[Case], preprocessing: Preprocessing, folder: Path) -> str:
     """Return a SHA-256 that changes with the pictures asked for, and with the code that makes them."""
-    drawing, reading = Path(training.phantom.__file__).parent, Path(worker.__file__).parent
-    sources = [path for path in sorted(drawing.rglob("*")) if path.suffix in {".py", ".toml"}]
+    reading = Path(worker.__file__).parent
+    drawings = [Path(package.__file__).parent for package in (training.phantom, training.hand)]
+    sources = [path for folder in drawings for path in sorted(folder.rglob("*")) if path.suffix in {".py", ".toml"}]
     sources += [reading / f"{module}.py" for module in _CODE]
     sources += [Path(__file__), *sorted((Path(__file__).parent / "sources").glob("*.py"))]
     sha256 = hashlib.sha256(f"{preprocessing.model_dump_json()} OpenCV {cv2.__version__}".encode())

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from training.cases import Part
 from training.fitting import Fraction, RecipePart
-from training.sources.phantoms import MAX_HANDS
+from training.sources.phantoms import MAX_HANDS, Drawing
 
 PhantomCount = Annotated[int, Field(ge=1, le=MAX_HANDS)]
 Months = Annotated[float, Field(gt=0)]
@@ -132,8 +132,15 @@ class TargetRecipe(RecipePart):
 
 
 class PhantomRecipe(RecipePart):
-    """How many hands are drawn for each part, where hands are drawn; their seeds never meet."""
+    """How many hands are drawn for each part, where hands are drawn, and by what; their seeds never meet.
 
+    Attributes
+    ----------
+    drawing
+        ``phantom``, or ``hand`` for the truer drawing of `training.hand`.
+    """
+
+    drawing: Drawing = "phantom"
     training: PhantomCount
     validation: PhantomCount
     calibration: PhantomCount = 1000

@@ -27,7 +27,7 @@ def fit(
     checked = recipe.load(name, changes)
     if strategy is StrategyName.MULTIWORKER and (index := worker_index()):
         work_folder /= f"worker-{index}"  # on one machine, processes would write the same pictures
-    source = open_source(data) if data else Drawn(checked.phantoms.training)
+    source = open_source(data) if data else Drawn(checked.phantoms.training, checked.phantoms.drawing)
     parts = source.parts(checked.split.fractions, checked.fit.seed, None if data else checked.phantoms.counts)
     from worker.engines.tensorflow import prepare_tensorflow
 

@@ -81,7 +81,7 @@ def draw(bone_age_months: float, sex: Sex, seed: int, rows: int = 512) -> Phanto
     ValueError
         For a bone age, sex or number of rows that is not allowed.
     """
-    _check(bone_age_months, sex, rows)
+    check(bone_age_months, sex, rows)
     for_anatomy, for_pose, for_appearance, for_noise = (
         np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(4)
     )
@@ -125,7 +125,23 @@ def _coarse(fine: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return _averaged(fine.astype(np.float32)) >= 0.5  # noqa: PLR2004  at least half of the pixel
 
 
-def _check(bone_age_months: float, sex: Sex, rows: int) -> None:
+def check(bone_age_months: float, sex: Sex, rows: int) -> None:
+    """Refuse what cannot be drawn.
+
+    Parameters
+    ----------
+    bone_age_months : float
+        Asked for.
+    sex : Sex
+        Asked for.
+    rows : int
+        Asked for.
+
+    Raises
+    ------
+    ValueError
+        For a bone age, sex or number of rows that is not allowed.
+    """
     if not 0 <= bone_age_months <= OLDEST_MONTHS:
         msg = f"bone_age_months must be from 0 to {OLDEST_MONTHS:.0f}, got {bone_age_months}"
         raise ValueError(msg)

@@ -8,7 +8,7 @@ from training.cases import DataError
 if TYPE_CHECKING:
     from training.sources.source import Source
 
-KINDS = "phantoms:N (from 1 up), rsna:FOLDER, dicom:FOLDER or database"
+KINDS = "phantoms:N or hands:N (from 1 up), rsna:FOLDER, dicom:FOLDER or database"
 
 
 def open_source(data: str) -> "Source":
@@ -17,7 +17,7 @@ def open_source(data: str) -> "Source":
     Parameters
     ----------
     data
-        ``phantoms:N`` (from 1 up), ``rsna:FOLDER``, ``dicom:FOLDER`` or ``database``.
+        ``phantoms:N`` or ``hands:N`` (from 1 up), ``rsna:FOLDER``, ``dicom:FOLDER`` or ``database``.
 
     Returns
     -------
@@ -33,8 +33,8 @@ def open_source(data: str) -> "Source":
     from training.sources import database, dicom, phantoms, rsna
 
     match data.partition(":"):
-        case "phantoms", ":", count if count.isdecimal() and 0 < int(count) <= phantoms.MAX_HANDS:
-            return phantoms.Drawn(int(count))
+        case ("phantoms" | "hands") as kind, ":", count if count.isdecimal() and 0 < int(count) <= phantoms.MAX_HANDS:
+            return phantoms.Drawn(int(count), "phantom" if kind == "phantoms" else "hand")
         case "rsna", ":", folder if folder:
             return rsna.open_folder(Path(folder))
         case "dicom", ":", folder if folder:

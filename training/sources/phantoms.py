@@ -1,17 +1,19 @@
 """Drawn hands as cases: which there are, known by their seeds.
 
-Before it: nothing, each is drawn by `training.phantom` when its picture is wanted. After it: `training.cache`. No
+Before it: nothing, each is drawn by `training.phantom` or `training.hand` when its picture is wanted. After it: `training.cache`. No
 TensorFlow is imported, for the drawing processes import this module.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from db.vocabulary import Sex
 from training.cases import Case, Part
-from training.phantom import draw
+from training import hand, phantom
 from training.sources.source import Counts, Fractions
 from worker import brush
 from worker.read import LONG_SIDE_PIXELS
@@ -22,6 +24,11 @@ FIRST_SEEDS = {
     Part.TEST: 2_000_000_000,
     Part.CALIBRATION: 3_000_000_000,
 }
+Drawing = Literal["phantom", "hand"]
+"""Which package draws: `training.phantom`, or the truer `training.hand`."""
+DRAWINGS: Final = get_args(Drawing)
+_DRAW: Final[dict[Drawing, Callable[..., phantom.Phantom]]] = {"phantom": phantom.draw, "hand": hand.draw}
+
 MAX_HANDS = 1_000_000_000  # in a part, so that no hand serves two purposes
 
 MIN_BONE_AGE_MONTHS = 1.0
@@ -41,10 +48,11 @@ class Phantom:
     bone_age_months: float
     sex: Sex
     seed: int
+    drawing: Drawing = "phantom"
 
     def standard_radiograph(self, rows: int = LONG_SIDE_PIXELS) -> npt.NDArray[np.uint16]:
         """Draw it with so many rows."""
-        return draw(self.bone_age_months, self.sex, self.seed, rows=rows).image
+        return _DRAW[self.drawing](self.bone_age_months, self.sex, self.seed, rows=rows).image
 
 
 @dataclass(frozen=True)
@@ -55,24 +63,31 @@ class Drawn:
     ----------
     count
         Of training hands where it is fitted to, of test hands where it is evaluated with.
+    drawing
+        Which package draws them.
     """
 
     count: int
-    description: str = "hands drawn by training.phantom; no radiograph of a patient"
+    drawing: Drawing = "phantom"
     are_radiographs: bool = False
+
+    @property
+    def description(self) -> str:
+        """What they are, in words."""
+        return f"hands drawn by training.{self.drawing}; no radiograph of a patient"
 
     def parts(self, fractions: Fractions, seed: int, counts: Counts | None = None) -> dict[Part, list[Case]]:
         """Return the training hands, and for each other part a fifth as many, or as many as `counts` says."""
         others = max(1, self.count // _TRAINING_HANDS_FOR_ANOTHER)
         wanted = dict.fromkeys(Part, others) | dict(counts or {}) | {Part.TRAINING: self.count}
-        return {part: phantoms(part, count) for part, count in wanted.items()}
+        return {part: phantoms(part, count, self.drawing) for part, count in wanted.items()}
 
     def chosen(self, part: Part | None, fractions: Fractions, seed: int) -> list[Case]:
         """Return the first hands of a part, the test hands by default."""
-        return phantoms(part or Part.TEST, self.count)
+        return phantoms(part or Part.TEST, self.count, self.drawing)
 
 
-def phantoms(part: Part, count: int) -> list[Case]:
+def phantoms(part: Part, count: int, drawing: Drawing = "phantom") -> list[Case]:
     """Return the drawn hands of a part.
 
     Half of the ages are uniform over all ages, so that the few infants and adults are learned too; half follow
@@ -84,6 +99,8 @@ def phantoms(part: Part, count: int) -> list[Case]:
         What they are for.
     count
         How many, at most 1,000,000,000; fewer are the first of more.
+    drawing
+        Which package draws them; ages, sexes and seeds are the same by either.
 
     Returns
     -------
@@ -91,10 +108,10 @@ def phantoms(part: Part, count: int) -> list[Case]:
         Ages from 1 to 228 months, the sexes even.
     """
     first = FIRST_SEEDS[part]
-    return [_case(seed) for seed in range(first, first + count)]
+    return [_case(seed, drawing) for seed in range(first, first + count)]
 
 
-def _case(seed: int) -> Case:
+def _case(seed: int, drawing: Drawing) -> Case:
     rng = np.random.default_rng([seed, 1])  # 1: other numbers than those of the drawing, which starts from `seed`
     uniform = rng.uniform(MIN_BONE_AGE_MONTHS, MAX_BONE_AGE_MONTHS)
     as_in_rsna = rng.normal(_RSNA_MEAN_MONTHS, _RSNA_SD_MONTHS)
@@ -102,7 +119,7 @@ def _case(seed: int) -> Case:
     sex = Sex.MALE if rng.random() < 0.5 else Sex.FEMALE  # noqa: PLR2004  half of each
     months = float(np.clip(months, MIN_BONE_AGE_MONTHS, MAX_BONE_AGE_MONTHS))
     name = f"phantom {seed}"
-    return Case(name, name, sex, months, _chronological_age_months(months, sex, seed), Phantom(months, sex, seed))
+    return Case(name, name, sex, months, _chronological_age_months(months, sex, seed), Phantom(months, sex, seed, drawing))
 
 
 def _chronological_age_months(bone_age_months: float, sex: Sex, seed: int) -> float:
