@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-import training.hand
-import training.phantom
+import training.hand.radiograph
+import training.phantom.phantom
 import worker
 from db.errors import CarpusError
 from training.cases import Case, Picture, refuse
@@ -193,7 +193,9 @@ def _completed(
 def _key(cases: Sequence[Case], preprocessing: Preprocessing, folder: Path) -> str:
     """Return a SHA-256 that changes with the pictures asked for, and with the code that makes them."""
     reading = Path(worker.__file__).parent
-    drawings = [Path(package.__file__).parent for package in (training.phantom, training.hand)]
+    drawings = [
+        Path(module).parent for module in (training.phantom.phantom.__file__, training.hand.radiograph.__file__)
+    ]
     sources = [path for folder in drawings for path in sorted(folder.rglob("*")) if path.suffix in {".py", ".toml"}]
     sources += [reading / f"{module}.py" for module in _CODE]
     sources += [Path(__file__), *sorted((Path(__file__).parent / "sources").glob("*.py"))]

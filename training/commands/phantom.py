@@ -16,6 +16,7 @@ def phantom(
     output: Annotated[Path, typer.Option(help="A .png file, 16 bit.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
     rows: Annotated[int, typer.Option(min=64, help="Height in px.")] = 1024,
+    *,
     drawing: Annotated[Drawing, typer.Option(help="Which package draws it; hand is the truer one.")] = "phantom",
 ) -> None:
     """Draw one hand."""

@@ -10,15 +10,18 @@ import numpy as np
 from training.hand.sizes import RoundBone
 from training.phantom.outline import Points, place, rounded
 
-# Share of its mature size, beside the hand's, that a carpal bone has at each share of its growth; and how nearly it is a
-# mere ellipse; beyond 1, for cutting corners takes something away. By eye on radiographs of the RSNA set at 24, 54, 60, 102, 120 and 150 months.
+# Share of its mature size, beside the hand's, that a carpal bone has at each share of its growth (more than 1, for
+# cutting corners takes something away), and how nearly it is a mere ellipse. By eye on radiographs of the RSNA set at 24, 54,
+# 60, 102, 120 and 150 months.
 _GROWTH = (0.0, 0.04, 0.15, 0.3, 0.5, 0.75, 1.0)
 _SIZE = (0.15, 0.46, 0.74, 0.87, 0.98, 1.06, 1.10)
 _ROUNDNESS = (1.0, 1.0, 0.9, 0.72, 0.45, 0.15, 0.0)
 # The hook shows from the age of some 10 years in boys (by eye), half way of the hamate's growth.
 _HOOK_GROWTH = (0.5, 0.8)
-_HOOK_MM = np.array([[-19.8, -5], [-19, -2], [-17, -1], [-15.2, -3], [-15, -7], [-16, -10], [-18, -10.7], [-19.6, -8.5]])
-_HOOK_LINE_MM = 1.4
+_HOOK_MM = np.array(
+    [[-19.8, -5], [-19, -2], [-17, -1], [-15.2, -3], [-15, -7], [-16, -10], [-18, -10.7], [-19.6, -8.5]]
+)
+_HOOK_LINE_MM = 2.2
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class RoundVariation:
 
 
 def round_bone(
-    name: str, adult: RoundBone, growth: float, factor: float, layout: float, variation: RoundVariation
+    name: str, adult: RoundBone, growth: float, variation: RoundVariation, *, factor: float, layout: float
 ) -> Carpal:
     """Shape one round bone as far as it has grown.
 
@@ -89,12 +92,12 @@ def round_bone(
         Its adult male outline.
     growth : float
         0 when it appears, 1 when it is mature.
+    variation : RoundVariation
+        How it differs from the usual.
     factor : float
         How large the hand's bones are beside a grown man's.
     layout : float
         The same for distances in the carpus.
-    variation : RoundVariation
-        How it differs from the usual.
 
     Returns
     -------
@@ -115,4 +118,4 @@ def round_bone(
 def _uneven(shape: Points, waves: Points) -> Points:
     angle = np.arctan2(shape[:, 1], shape[:, 0])[:, None] * np.arange(2, 5)
     radius = 1 + (np.cos(angle) * waves[:, 0] + np.sin(angle) * waves[:, 1]).sum(axis=1)
-    return shape * radius[:, None]
+    return np.asarray(shape * radius[:, None], np.float64)

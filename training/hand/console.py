@@ -22,9 +22,7 @@ _DETAIL_MM = (0.7, 2.5, 9.0)
 _DENSEST_PERCENTILE = 99.5
 
 
-def display(
-    detected: Float32, is_hand: NDArray[np.bool_], pixels_per_mm: float, processing: Processing
-) -> Float32:
+def display(detected: Float32, is_hand: NDArray[np.bool_], pixels_per_mm: float, processing: Processing) -> Float32:
     """Turn detector values into grey levels, bone bright.
 
     Parameters

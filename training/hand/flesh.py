@@ -1,6 +1,6 @@
 """The flesh around the bones: outlines of fingers, palm and forearm, and how much of it the beam crosses.
 
-Before it comes `skeleton`; after it `paths` adds it to the mineral. A finger is a cylinder, the palm a thicker cushion
+Before it comes `skeleton`; after it `exposure` adds it to the mineral. A finger is a cylinder, the palm a thicker cushion
 with the thumb's and the little finger's muscles on it.
 """
 
@@ -82,7 +82,7 @@ def clothe(skeleton: Skeleton, rng: np.random.Generator) -> Flesh:
     Flesh
         In mm, in the hand's frame.
     """
-    plump = skeleton.scale.flesh * float(np.exp(rng.normal(0, 0.11)))
+    plump = skeleton.scale.flesh * float(np.exp(rng.normal(0.03, 0.12)))
     fingers = _webs(skeleton, plump)
     for finger, chain in enumerate(skeleton.chains_mm):
         half_widths = np.array(_FINGER_MM if finger else _THUMB_MM) * plump * np.exp(rng.normal(0, 0.04))
@@ -143,7 +143,7 @@ def _towards_elbow(flesh: Flesh, frame: Frame) -> Float32:
     towards = ((elbow - wrist) / (55 * frame.pixels_per_mm**2)).astype(np.float32)
     column, row = np.arange(frame.columns, dtype=np.float32), np.arange(frame.rows, dtype=np.float32)
     share = (row - np.float32(wrist[1]))[:, None] * towards[1] + (column - np.float32(wrist[0]))[None] * towards[0]
-    return 1 + np.float32(flesh.forearm_more) * np.clip(share + np.float32(_FROM_PALM), 0, 1.7)
+    return np.asarray(1 + np.float32(flesh.forearm_more) * np.clip(share + np.float32(_FROM_PALM), 0, 1.7), np.float32)
 
 
 def _finger(chain: Points, half_widths_mm: Points, tip_mm: float) -> list[Points]:
@@ -160,8 +160,8 @@ def _palm(skeleton: Skeleton, plump: float) -> list[Points]:
     edge = _PALM_EDGE_MM * plump
     outlines = []
     for first, second in pairwise(skeleton.chains_mm[1:]):
-        little = 1.35 if second is skeleton.chains_mm[4] else 1.0  # the muscles of the little finger bulge
-        radii = [edge, edge, little * edge, 0.5 * (1 + little) * edge]
+        bulge = 1.35 if second is skeleton.chains_mm[4] else 1.0  # the muscles of the little finger
+        radii = [edge, edge, bulge * edge, 0.5 * (1 + bulge) * edge]
         outlines.append(_hull([first[0], first[1], second[0], second[1]], radii))
     thumb, index, little = (skeleton.chains_mm[finger] for finger in (0, 1, 4))
     web = index[0] + 0.62 * (index[1] - index[0])

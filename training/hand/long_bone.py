@@ -23,11 +23,11 @@ _HEIGHT = (0.10, 0.16, 0.20, 0.25, 0.28, 0.29)
 _GAP = (0.20, 0.18, 0.13, 0.075, 0.05, 0.04)
 _SQUARENESS = (2.0, 2.1, 2.4, 3.2, 4.5, 6.0)
 
-# Shares of the volume that are mineral; cortical bone is all mineral here. Spongy bone 0.2 to 0.4 at the ends of hand
-# bones, marrow nearly none; the metaphysis is denser near its plate (by eye).
+# Shares of the volume that are mineral, beside cortical bone: spongy bone has 0.15 to 0.35 at the ends of hand bones,
+# marrow nearly none; the metaphysis is denser near its plate (by eye).
 _SPONGY, _MARROW, _METAPHYSIS = 0.17, 0.04, 0.07
-# Thickness of the cortex beside the waist's width: two of them take 0.45 to 0.5 of a grown second metacarpal, a third in
-# a small child (Garn's metacarpal index); at the ends a thin shell.
+# Thickness of the cortex beside the waist's width: two of them take 0.4 to 0.5 of a grown second metacarpal, a third
+# in a small child (Garn's metacarpal index), a little less here for the look; at the ends a thin shell.
 _CORTEX_YOUNG, _CORTEX_GROWN = 0.12, 0.21
 _SHELL_MM = 0.35
 
@@ -106,7 +106,9 @@ def _shaft(adult: LongBone, progress: Progress, scale: Scale, variation: Variati
     share = (v - start) / (end - start)
     ends = [
         np.clip(fullness * (1 - at / (reach * variation.flare)), 0, 1) ** power
-        for at, reach, power, fullness in zip((share, 1 - share), kind.flare, kind.flare_power, (1.0, 1.45), strict=True)
+        for at, reach, power, fullness in zip(
+            (share, 1 - share), kind.flare, kind.flare_power, (1.0, 1.45), strict=True
+        )
     ]
     half = (waist + (near - waist) * ends[0] + (far - waist) * ends[1]) / 2
     half = smooth(half, 10)
@@ -117,7 +119,9 @@ def _shaft(adult: LongBone, progress: Progress, scale: Scale, variation: Variati
         drawn_in = (1 - maturity) * across(kind.young_head) * far / 2 + maturity * across(adult.base_mm) * scale.width
     closing, line = progress.closing, variation.line * _line_mm(progress)
     spongy = np.maximum(np.clip(1 - share / 0.35, 0, 1), np.clip(1 - (1 - share) / 0.4, 0, 1))
-    density = _MARROW + (_SPONGY - _MARROW) * spongy + _METAPHYSIS * np.exp(-np.abs(share) * (end - start) / (0.35 * near))
+    density = (
+        _MARROW + (_SPONGY - _MARROW) * spongy + _METAPHYSIS * np.exp(-np.abs(share) * (end - start) / (0.35 * near))
+    )
     cortex = _cortex_mm(spongy, waist, scale.grown) * variation.cortex
     return Piece(
         start_mm=float(v[0]),
@@ -156,7 +160,9 @@ def _epiphysis(adult: LongBone, progress: Progress, scale: Scale, variation: Var
     level = float(shaft.near_mm[ACROSS // 2])
     follows = maturity * (shaft.near_mm - level)
     dome = 2 + (kind.dome - 2) * maturity
-    towards_joint = (1 - np.clip(1 - np.abs(S) ** dome, 0, 1) ** (1 / dome)) * height * (0.5 + 0.35 * maturity * kind.is_ball)
+    towards_joint = (
+        (1 - np.clip(1 - np.abs(S) ** dome, 0, 1) ** (1 / dome)) * height * (0.5 + 0.35 * maturity * kind.is_ball)
+    )
     far = level - gap - towards_plate + follows
     joint = level - gap - height + towards_joint + min(1.6 * progress.growth, 1.0) * across(kind.joint) * near
     closing, half = progress.closing, width / 2
@@ -183,10 +189,13 @@ def _epiphysis(adult: LongBone, progress: Progress, scale: Scale, variation: Var
 def _plate(progress: Progress, shaft: Piece, epiphysis: Piece, variation: Variation) -> Piece:
     """Shape what lies between epiphysis and shaft, and how much of it has turned to bone, from the middle outwards."""
     reach = 1.6 * progress.closing
-    fill = np.clip((reach - 0.6 * np.abs(S + 0.5 * variation.skew)) * 1.8 - 0.2, 0, 1) if progress.closing > 0 else 0 * S
+    fill = (
+        np.clip((reach - 0.6 * np.abs(S + 0.5 * variation.skew)) * 1.8 - 0.2, 0, 1) if progress.closing > 0 else 0 * S
+    )
     wide = progress.closing
     half = [
-        (1 - wide) * getattr(epiphysis, side) + wide * float(getattr(shaft, side)[16]) for side in ("left_mm", "right_mm")
+        (1 - wide) * getattr(epiphysis, side) + wide * float(getattr(shaft, side)[16])
+        for side in ("left_mm", "right_mm")
     ]
     near, far = epiphysis.far_mm, np.maximum(shaft.near_mm, epiphysis.far_mm)
     return Piece(
@@ -215,9 +224,7 @@ def _maturity(progress: Progress) -> float:
     return share * share * (3 - 2 * share)
 
 
-def _widths_mm(
-    adult: LongBone, scale: Scale, variation: Variation, maturity: float
-) -> tuple[float, float, float]:
+def _widths_mm(adult: LongBone, scale: Scale, variation: Variation, maturity: float) -> tuple[float, float, float]:
     near, waist, far = (width * variation.width for width in adult.widths_mm)
     waist *= scale.waist * variation.waist
     far *= scale.width

@@ -169,13 +169,13 @@ def _beam(rng: np.random.Generator) -> Beam:
 
 
 def _processing(rng: np.random.Generator) -> Processing:
-    strength = rng.uniform()
+    strength = rng.uniform() ** 0.7
     fine, middle, coarse = 1 + strength * rng.uniform(0, 1, 3) * (2.2, 1.6, 0.9)
     return Processing(
         gains=(float(fine), float(middle), float(coarse)),
         flattening=float(strength * rng.uniform(0.0, 0.55)),
         black=float(rng.normal(0.02, 0.04)),
-        white=float(rng.uniform(0.82, 1.08)),
+        white=float(rng.uniform(0.88, 1.15)),
         gamma=float(np.exp(rng.normal(0.0, 0.28))),
         contrast=float(rng.uniform(0.0, 0.6)),
         darkest=float(rng.uniform(0.0, 0.1) + rng.uniform(0.0, 0.35) * rng.binomial(1, 0.1)),

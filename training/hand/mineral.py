@@ -1,12 +1,11 @@
 """How many millimetres of mineral the beam crosses in each bone, added up where bones overlap.
 
-Before it come the pieces of `long_bone` and the outlines of `carpal`, framed; after it `paths` adds the flesh. A bone is
-a tube of cortex around spongy bone: the chord through the outer tube less the chord through the inner one is cortex.
+Before it come the pieces of `long_bone` and the outlines of `carpal`, framed; after it `exposure` adds the flesh. A
+bone is a tube of cortex around spongy bone: the chord through the outer tube less that through the inner one is cortex.
 """
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +23,7 @@ _LINE_MM = np.float32(0.55)
 # Below this share of bone a piece is growth plate.
 _BONE = 0.5
 _CARPAL_SHELL_MM = 0.38
-_CARPAL_DENSITY = 0.23
+_CARPAL_DENSITY = 0.25
 
 
 @dataclass(frozen=True)
@@ -195,10 +194,10 @@ def _path_mm(
 
 
 def _disc(s: Float32) -> Float32:
-    return np.sqrt(np.maximum(1 - s * s, 0))
+    return np.asarray(np.sqrt(np.maximum(1 - s * s, 0)), np.float32)
 
 
 def _rounding(share: Float32) -> Float32:
     """Return how thick a rounded end is at a share of the length over which it is rounded."""
     clipped = np.clip(share, 0, 1)
-    return np.sqrt(clipped * (2 - clipped))
+    return np.asarray(np.sqrt(clipped * (2 - clipped)), np.float32)

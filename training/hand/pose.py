@@ -36,7 +36,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     bends = np.cumsum(rng.normal(0, 2.2, (5, 3)) * (0, 1, 1), axis=1)
     bent = np.abs(rng.normal(0, 0.16, (5, 3))) * (1, 1, 1.3)
     curled = rng.uniform(0.3, 1.0, (5, 3)) * (0.3, 0.9, 1.1) * rng.binomial(1, 0.5, (5, 1)) * rng.binomial(1, 0.12)
-    is_small, small_fill, usual_fill = rng.binomial(1, 0.12), rng.uniform(0.45, 0.66), rng.uniform(0.66, 0.88)
+    is_small, small_fill, usual_fill = rng.binomial(1, 0.12), rng.uniform(0.45, 0.66), rng.uniform(0.70, 0.90)
     is_turned, far, near = rng.binomial(1, 0.12), rng.normal(0, 15.0), rng.normal(0, 5.0)
     return Pose(
         metacarpal_angles=np.radians(metacarpals),

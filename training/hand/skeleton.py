@@ -96,7 +96,8 @@ class _Builder:
         if not progress.has_appeared:
             return None
         variation = self.round_variations[name]
-        return round_bone(name, round_bones()[name], progress.growth, self.scale.length, layout, variation)
+        adult, factor = round_bones()[name], self.scale.length
+        return round_bone(name, adult, progress.growth, variation, factor=factor, layout=layout)
 
 
 def build_skeleton(bone_age_months: float, sex: Sex, pose: Pose, rng: np.random.Generator) -> Skeleton:
@@ -177,16 +178,12 @@ def _lengths(rng: np.random.Generator) -> dict[str, float]:
     rows = sorted({name.rpartition("_")[0] for name in names})
     shared = dict(zip(rows, rng.normal(0, _ROW_LENGTH, len(rows)), strict=True))
     own = rng.normal(0, _BONE_LENGTH, len(names))
-    return {
-        name: float(np.exp(shared[name.rpartition("_")[0]] + one)) for name, one in zip(names, own, strict=True)
-    }
+    return {name: float(np.exp(shared[name.rpartition("_")[0]] + one)) for name, one in zip(names, own, strict=True)}
 
 
 def _variations(rng: np.random.Generator) -> dict[str, Variation]:
     """Draw how each long bone differs from the usual; what a hand shares is drawn first."""
-    width, waist, cortex, density, line, gap = np.exp(
-        rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.2)
-    )
+    width, waist, cortex, density, line, gap = np.exp(rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.2))
     return {
         name: Variation(
             width=float(width * np.exp(rng.normal(0, _BONE_WIDTH))),

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.hand.blur import wide_blur
 from training.hand.flesh import Flesh
 from training.hand.look import Surroundings
 from training.phantom.framing import Frame

@@ -1,7 +1,7 @@
 """Drawn hands as cases: which there are, known by their seeds.
 
-Before it: nothing, each is drawn by `training.phantom` or `training.hand` when its picture is wanted. After it: `training.cache`. No
-TensorFlow is imported, for the drawing processes import this module.
+Before it: nothing, each is drawn by `training.phantom` or `training.hand` when its picture is wanted. After it:
+`training.cache`. No TensorFlow is imported, for the drawing processes import this module.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from db.vocabulary import Sex
-from training.cases import Case, Part
 from training import hand, phantom
+from training.cases import Case, Part
 from training.sources.source import Counts, Fractions
 from worker import brush
 from worker.read import LONG_SIDE_PIXELS
@@ -119,7 +119,9 @@ def _case(seed: int, drawing: Drawing) -> Case:
     sex = Sex.MALE if rng.random() < 0.5 else Sex.FEMALE  # noqa: PLR2004  half of each
     months = float(np.clip(months, MIN_BONE_AGE_MONTHS, MAX_BONE_AGE_MONTHS))
     name = f"phantom {seed}"
-    return Case(name, name, sex, months, _chronological_age_months(months, sex, seed), Phantom(months, sex, seed, drawing))
+    return Case(
+        name, name, sex, months, _chronological_age_months(months, sex, seed), Phantom(months, sex, seed, drawing)
+    )
 
 
 def _chronological_age_months(bone_age_months: float, sex: Sex, seed: int) -> float:
