@@ -161,3 +161,9 @@ def test_processes_that_make_pictures_do_not_import_tensorflow() -> None:
     script = "import sys, training.__main__; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_another_drawing_of_the_same_hands_has_pictures_of_its_own(tmp_path: Path) -> None:
+    (plain,) = cache.images(phantoms(Part.TEST, 1), SMALL, tmp_path, processes=1)
+    (truer,) = cache.images(phantoms(Part.TEST, 1, "hand"), SMALL, tmp_path, processes=1)
+    assert not np.array_equal(plain, truer)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from db.vocabulary import Sex
 from training import __main__ as command_line
+from training import hand
 from training.phantom import draw
 
 runner = CliRunner()
@@ -19,6 +20,26 @@ def test_a_drawn_hand_is_written_in_sixteen_bits(tmp_path: Path) -> None:
     written = cv2.imread(str(tmp_path / "hand.png"), cv2.IMREAD_UNCHANGED)
     assert written is not None
     assert np.array_equal(written, draw(100.0, Sex.FEMALE, 3, rows=96).image)
+
+
+def test_a_truer_hand_can_be_asked_for(tmp_path: Path) -> None:
+    arguments = [
+        "phantom",
+        "--bone-age-months",
+        "100",
+        "--sex",
+        "F",
+        "--seed",
+        "3",
+        "--rows",
+        "96",
+        "--drawing",
+        "hand",
+    ]
+    done = runner.invoke(command_line.app, [*arguments, "--output", str(tmp_path / "hand.png")])
+    assert done.exit_code == 0, done.output
+    written = cv2.imread(str(tmp_path / "hand.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(written, hand.draw(100.0, Sex.FEMALE, 3, rows=96).image)
 
 
 def test_data_that_are_none_end_in_one_line(

@@ -21,6 +21,13 @@ def test_the_starter_is_small_and_takes_256_px() -> None:
     assert starter.phantoms.test == 1000
 
 
+def test_what_ships_is_drawn_by_the_phantom_and_another_drawing_can_be_chosen() -> None:
+    assert {recipe.load(name).phantoms.drawing for name in recipe.shipped()} == {"phantom"}
+    assert recipe.load("starter", ['phantoms.drawing="hand"']).phantoms.drawing == "hand"
+    with pytest.raises(RecipeError, match=r"phantoms\.drawing: Input should be 'phantom' or 'hand'"):
+        recipe.load("starter", ['phantoms.drawing="foot"'])
+
+
 def test_a_shipped_recipe_and_its_file_are_the_same(tmp_path: Path) -> None:
     assert recipe.load(written(tmp_path, STARTER)) == recipe.load("starter")
 

@@ -1,7 +1,7 @@
 """The flesh around the bones: outlines of fingers, palm and forearm, and how much of it the beam crosses.
 
-Before it comes `skeleton`; after it `exposure` adds it to the mineral. A finger is a cylinder, the palm a thicker cushion
-with the thumb's and the little finger's muscles on it.
+Before it comes `skeleton`; after it `exposure` adds it to the mineral. A finger is a cylinder, the palm a thicker
+cushion with the thumb's and the little finger's muscles on it.
 """
 
 from dataclasses import dataclass

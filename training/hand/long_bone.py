@@ -30,6 +30,8 @@ _SPONGY, _MARROW, _METAPHYSIS = 0.17, 0.04, 0.07
 # in a small child (Garn's metacarpal index), a little less here for the look; at the ends a thin shell.
 _CORTEX_YOUNG, _CORTEX_GROWN = 0.12, 0.21
 _SHELL_MM = 0.35
+# Where the notch of a pseudo-epiphysis crosses, and how wide it is, as shares of the shaft (by eye).
+_NOTCH_AT, _NOTCH_WIDTH = 0.16, 0.018
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Variation:
         (9,) unevenness of the metaphysis, shares of its width.
     gap : float
         Factor on the distance of the epiphysis from the shaft.
+    pseudo_epiphysis : float
+        How deep a notch crosses the end without a plate, from 0 for none to 1.
     """
 
     width: float
@@ -64,6 +68,7 @@ class Variation:
     line: float
     wave: Floats
     gap: float
+    pseudo_epiphysis: float
 
 
 def long_bone(
@@ -112,6 +117,7 @@ def _shaft(adult: LongBone, progress: Progress, scale: Scale, variation: Variati
     ]
     half = (waist + (near - waist) * ends[0] + (far - waist) * ends[1]) / 2
     half = smooth(half, 10)
+    notch = _notch(variation, progress) * np.exp(-(((1 - share - _NOTCH_AT) / _NOTCH_WIDTH) ** 2))
     uneven = variation.skew * np.clip(ends[0] + ends[1], 0, 1)
     head = (1 - maturity) * kind.young_head + maturity * kind.head
     drawn_in = across(head) * far / 2
@@ -127,11 +133,11 @@ def _shaft(adult: LongBone, progress: Progress, scale: Scale, variation: Variati
         start_mm=float(v[0]),
         end_mm=end,
         bend_mm=(adult.bend_mm * scale.length + variation.bend * length_mm) * 4 * share * (1 - share),
-        left_mm=half * (1 - uneven),
-        right_mm=half * (1 + uneven),
+        left_mm=half * (1 - uneven) * (1 - 0.2 * notch),
+        right_mm=half * (1 + uneven) * (1 - 0.2 * notch),
         depth_mm=half * kind.depth,
-        cortex_mm=np.minimum(cortex, 0.8 * half * kind.depth),
-        density=density * variation.density * (0.7 + 0.3 * scale.grown),
+        cortex_mm=np.minimum(cortex, 0.8 * half * kind.depth) * (1 - 0.6 * notch),
+        density=density * variation.density * (0.7 + 0.3 * scale.grown) * (1 - 0.7 * notch),
         near_mm=start + (across(kind.plate_end) + across(variation.wave) * (0.3 + 0.7 * maturity)) * near,
         far_mm=end - drawn_in,
         round_mm=(0.02 + 0.10 * near * (1 - closing), 0.42 * far),
@@ -236,6 +242,11 @@ def _line_mm(progress: Progress) -> float:
     """Tell how much mineral the white line at a growth plate holds; it fades when the plate has fused."""
     open_plate = 0.45 + 0.35 * progress.growth
     return open_plate * (0.12 + 0.88 * progress.scar) if progress.has_fused else open_plate
+
+
+def _notch(variation: Variation, progress: Progress) -> float:
+    """Tell how deep the notch of a pseudo-epiphysis is: it closes long before the true plate does."""
+    return variation.pseudo_epiphysis * float(np.clip((0.75 - progress.growth) / 0.3, 0, 1))
 
 
 def _cortex_mm(spongy: Floats, waist_mm: float, grown: float) -> Floats:

@@ -116,12 +116,33 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """What the hand wears.
+
+    Attributes
+    ----------
+    ring_finger : int
+        1 to 5 for the finger with a ring, 0 for none.
+    ring_mm, ring_density_mm : float
+        How wide the ring is, and how much mineral weakens the beam as it does.
+    cast_mm : float
+        Flesh that weakens the beam as the cast does; 0 for none.
+    """
+
+    ring_finger: int
+    ring_mm: float
+    ring_density_mm: float
+    cast_mm: float
+
+
+@dataclass(frozen=True)
 class Look:
     """How one radiograph looks, with the pattern of spongy bone: see `training.hand.spongiosa`."""
 
     beam: Beam
     processing: Processing
     surroundings: Surroundings
+    foreign: Foreign
     pattern: int
     pattern_strength: float
     pattern_coarseness: float
@@ -145,6 +166,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         _beam(rng),
         _processing(rng),
         _surroundings(rng),
+        _foreign(rng),
         pattern=int(rng.integers(1 << 16)),
         pattern_strength=float(rng.uniform(0.1, 0.35)),
         pattern_coarseness=float(np.exp(rng.normal(0, 0.25))),
@@ -162,7 +184,7 @@ def _beam(rng: np.random.Generator) -> Beam:
         scatter=float(rng.uniform(0.0, 0.25)),
         scatter_mm=float(rng.uniform(10.0, 30.0)),
         blur_mm=float(rng.uniform(0.05, 0.4)),
-        photons=float(10 ** rng.uniform(8.3, 9.8)),
+        photons=float(10 ** rng.uniform(8.7, 9.9)),
         is_film=bool(rng.binomial(1, 0.25)),
         grain=float(rng.uniform(0.003, 0.02)),
     )
@@ -180,6 +202,17 @@ def _processing(rng: np.random.Generator) -> Processing:
         contrast=float(rng.uniform(0.0, 0.6)),
         darkest=float(rng.uniform(0.0, 0.1) + rng.uniform(0.0, 0.35) * rng.binomial(1, 0.1)),
         brightest=float(rng.uniform(0.75, 1.0)),
+    )
+
+
+def _foreign(rng: np.random.Generator) -> Foreign:
+    """Draw a ring for one hand in fifty, and a cast for one in eighty."""
+    finger, has_ring, has_cast = rng.integers(1, 6), rng.binomial(1, 0.02), rng.binomial(1, 0.0125)
+    return Foreign(
+        ring_finger=int(finger * has_ring),
+        ring_mm=float(rng.uniform(1.5, 5.0)),
+        ring_density_mm=float(rng.uniform(5.0, 40.0)),
+        cast_mm=float(rng.uniform(3.0, 14.0) * has_cast),
     )
 
 

@@ -13,6 +13,7 @@ from db.vocabulary import Sex
 from training.hand.console import display
 from training.hand.exposure import expose
 from training.hand.flesh import clothe, flesh_path_mm
+from training.hand.foreign import cast_mm, ring_mm
 from training.hand.framing import frame_hand
 from training.hand.look import Look, sample_look
 from training.hand.mineral import Mineral, add_carpal, add_piece
@@ -62,7 +63,9 @@ def draw(bone_age_months: float, sex: Sex, seed: int, rows: int = 512) -> Phanto
     frame = frame_hand(pose, flesh, rows)
     mineral = _mineral(skeleton, look, frame.enlarged(_OVERSAMPLING))
     flesh_mm, is_hand = flesh_path_mm(flesh, frame)
-    detected = expose(_averaged(mineral.path_mm), flesh_mm, frame.pixels_per_mm, look.beam, for_noise)
+    mineral_mm = _averaged(mineral.path_mm) + ring_mm(skeleton, frame, look.foreign)
+    flesh_mm = flesh_mm + cast_mm(is_hand, frame, look.foreign)
+    detected = expose(mineral_mm, flesh_mm, frame.pixels_per_mm, look.beam, for_noise)
     shown = display(detected, is_hand, frame.pixels_per_mm, look.processing)
     image = finish(shown, is_hand, flesh, frame, look.surroundings)
     bone_mask = _coarse(mineral.is_bone)

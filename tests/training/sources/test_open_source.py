@@ -34,6 +34,14 @@ def test_drawn_hands_to_evaluate_with_are_the_first_test_hands() -> None:
     assert source.chosen(Part.CALIBRATION, DEFAULT_FRACTIONS, 0)[0].name == "phantom 3000000000"
 
 
+def test_hands_are_the_truer_drawing() -> None:
+    source = open_source("hands:3")
+    assert source.description == "hands drawn by training.hand; no radiograph of a patient"
+    assert {case.picture.drawing for case in source.chosen(None, DEFAULT_FRACTIONS, 0)} == {"hand"}
+    parts = source.parts(DEFAULT_FRACTIONS, 0)
+    assert {case.picture.drawing for cases in parts.values() for case in cases} == {"hand"}
+
+
 def test_radiographs_to_evaluate_with_are_all_or_those_of_a_part(shared_data: Path) -> None:
     source = open_source(f"rsna:{shared_data / 'hand_radiographs'}")
     assert source.are_radiographs
@@ -43,7 +51,18 @@ def test_radiographs_to_evaluate_with_are_all_or_those_of_a_part(shared_data: Pa
 
 @pytest.mark.parametrize(
     "data",
-    ["phantoms", "phantoms:0", "phantoms:1000000001", "phantoms:-1", "rsna:", "dicom", "database:x", "folder", ""],
+    [
+        "phantoms",
+        "phantoms:0",
+        "phantoms:1000000001",
+        "phantoms:-1",
+        "hands:0",
+        "rsna:",
+        "dicom",
+        "database:x",
+        "folder",
+        "",
+    ],
 )
 def test_anything_else_is_refused(data: str) -> None:
     with pytest.raises(DataError, match="phantoms:N"):
