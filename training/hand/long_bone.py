@@ -125,9 +125,9 @@ def _shaft(adult: LongBone, progress: Progress, scale: Scale, variation: Variati
         drawn_in = (1 - maturity) * across(kind.young_head) * far / 2 + maturity * across(adult.base_mm) * scale.width
     closing, line = progress.closing, variation.line * _line_mm(progress)
     spongy = np.maximum(np.clip(1 - share / 0.35, 0, 1), np.clip(1 - (1 - share) / 0.4, 0, 1))
-    density = (
-        _MARROW + (_SPONGY - _MARROW) * spongy + _METAPHYSIS * np.exp(-np.abs(share) * (end - start) / (0.35 * near))
-    )
+    marrow = _MARROW + 0.07 * (1 - scale.grown)  # the narrow cavity of a child holds more bone
+    near_plate = np.exp(-np.abs(share) * (end - start) / (0.35 * near))
+    density = marrow + (_SPONGY - marrow) * spongy + _METAPHYSIS * near_plate
     cortex = _cortex_mm(spongy, waist, scale.grown) * variation.cortex
     return Piece(
         start_mm=float(v[0]),
@@ -160,6 +160,8 @@ def _epiphysis(adult: LongBone, progress: Progress, scale: Scale, variation: Var
         value * factor * near for value, factor in zip((width, height, gap), kind.epiphysis, strict=True)
     )
     gap *= variation.gap * (1 - 0.75 * progress.closing)
+    if kind.is_ball:
+        gap -= 0.10 * (1 - maturity) * near  # it lies in the cup of the metaphysis, and covers its rim
     rounded = 1 - np.abs(S) ** squareness
     towards_plate = (1 - np.clip(rounded, 0, 1) ** (1 / squareness)) * height / 2
     # A grown disc follows the metaphysis; a dot is round.

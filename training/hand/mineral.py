@@ -23,7 +23,7 @@ _LINE_MM = np.float32(0.55)
 # Below this share of bone a piece is growth plate.
 _BONE = 0.5
 _CARPAL_SHELL_MM = 0.38
-_CARPAL_DENSITY = 0.25
+_CARPAL_DENSITY = 0.23
 
 
 @dataclass(frozen=True)
