@@ -88,6 +88,10 @@ class Surroundings:
         Grey level across and along the picture, the heel effect, shares of full scale.
     collimation : tuple of float
         Share of rows or columns outside the field at top, right, bottom, left.
+    turn : float
+        Radians the field is turned.
+    rim : float
+        How bright a rim the field has; 0 for none.
     outside : float
         Grey level outside the field.
     marker : str
@@ -108,6 +112,8 @@ class Surroundings:
     tip_cut: float
     tilt: tuple[float, float]
     collimation: tuple[float, float, float, float]
+    turn: float
+    rim: float
     outside: float
     marker: str
     marker_place: tuple[float, float]
@@ -168,7 +174,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         _surroundings(rng),
         _foreign(rng),
         pattern=int(rng.integers(1 << 16)),
-        pattern_strength=float(rng.uniform(0.1, 0.35)),
+        pattern_strength=float(rng.uniform(0.08, 0.3)),
         pattern_coarseness=float(np.exp(rng.normal(0, 0.25))),
         pattern_stretch=float(rng.uniform(1.5, 3.5)),
     )
@@ -217,7 +223,7 @@ def _foreign(rng: np.random.Generator) -> Foreign:
 
 
 def _surroundings(rng: np.random.Generator) -> Surroundings:
-    top, right, bottom, left = (float(share) for share in rng.uniform(0.0, 0.07, 4) * rng.binomial(1, 0.35, 4))
+    top, right, bottom, left = (float(share) for share in rng.uniform(0.0, 0.1, 4) * rng.binomial(1, 0.35, 4))
     is_cut, cut_mm = rng.binomial(1, 0.25), rng.uniform(4.0, 50.0)
     return Surroundings(
         is_painted_black=bool(rng.binomial(1, 0.75)),
@@ -228,6 +234,8 @@ def _surroundings(rng: np.random.Generator) -> Surroundings:
         tip_cut=float(rng.uniform(0.0, 0.06) * rng.binomial(1, 0.08)),
         tilt=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         collimation=(top, right, bottom, left),
+        turn=float(rng.normal(0, 0.05) * rng.binomial(1, 0.5)),
+        rim=float(rng.uniform(0.1, 0.5) * rng.binomial(1, 0.25)),
         outside=float(rng.choice([0.0, 0.0, 0.03, 0.5, 0.95])),
         marker=str(rng.choice(["", "L", "L", "L", "LT", "LEFT", "L JK", "R"])),
         marker_place=(float(rng.choice([0.03, 0.8])), float(rng.uniform(0.05, 0.9))),

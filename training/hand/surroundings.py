@@ -13,6 +13,7 @@ from training.phantom.framing import Frame
 
 Float32 = NDArray[np.float32]
 
+_RIM = 0.008  # breadth of a bright rim around the field, in heights of the picture
 _UNEVEN_GRID = 96  # rows of the unevenness, whatever the picture's
 
 
@@ -82,10 +83,19 @@ def _put_marker(image: Float32, is_hand: NDArray[np.bool_], surroundings: Surrou
 
 
 def _collimate(image: Float32, surroundings: Surroundings) -> None:
+    """Darken or brighten what lies outside the field, which may be turned and have a bright rim."""
+    if not any(surroundings.collimation):
+        return
     rows, columns = image.shape
     top, right, bottom, left = surroundings.collimation
-    outside = np.float32(surroundings.outside)
-    image[: round(top * rows)] = outside
-    image[rows - round(bottom * rows) :] = outside
-    image[:, : round(left * columns)] = outside
-    image[:, columns - round(right * columns) :] = outside
+    cosine, sine = np.float32(np.cos(surroundings.turn)), np.float32(np.sin(surroundings.turn))
+    # From the middle, in heights of the picture.
+    x = ((np.arange(columns, dtype=np.float32) - columns / 2) / rows)[None]
+    y = (np.arange(rows, dtype=np.float32) / rows - np.float32(0.5))[:, None]
+    across, along = x * cosine + y * sine, y * cosine - x * sine
+    half = columns / rows / 2
+    beyond = np.maximum(across - np.float32(half - right), np.float32(left - half) - across)
+    beyond = np.maximum(beyond, np.maximum(along - np.float32(0.5 - bottom), np.float32(top - 0.5) - along))
+    if surroundings.rim > 0:
+        image += np.float32(surroundings.rim) * np.exp(-((beyond / np.float32(_RIM)) ** 2))
+    image[beyond > 0] = np.float32(surroundings.outside)
