@@ -27,7 +27,7 @@ _PALM_EDGE_MM = 11.5
 _FOREARM_EDGE_MM = 13.0
 _TIP_MM = 2.5
 # Half thicknesses along the beam of fingers, palm and forearm: a grown man's palm is some 28 mm thick (by eye).
-_FINGER_HALF_MM, _PALM_HALF_MM, _FOREARM_MORE = 8.0, 15.0, 0.45
+_FINGER_HALF_MM, _PALM_HALF_MM, _FOREARM_MORE = 8.0, 15.0, 0.35
 # Over how much of its half thickness the palm thins out towards the fingers (by eye).
 _PALM_SOFTNESS = 0.85
 # Where the hand begins to thicken towards the elbow, in 55 mm before the wrist: a wrist is thicker than a palm.

@@ -190,7 +190,7 @@ def _beam(rng: np.random.Generator) -> Beam:
         scatter=float(rng.uniform(0.0, 0.25)),
         scatter_mm=float(rng.uniform(10.0, 30.0)),
         blur_mm=float(rng.uniform(0.05, 0.4)),
-        photons=float(10 ** rng.uniform(8.7, 9.9)),
+        photons=float(10 ** rng.uniform(8.9, 9.9)),
         is_film=bool(rng.binomial(1, 0.25)),
         grain=float(rng.uniform(0.003, 0.02)),
     )

@@ -22,8 +22,8 @@ Float32 = NDArray[np.float32]
 _LINE_MM = np.float32(0.55)
 # Below this share of bone a piece is growth plate.
 _BONE = 0.5
-_CARPAL_SHELL_MM = 0.38
-_CARPAL_DENSITY = 0.23
+_CARPAL_SHELL_MM = 0.4
+_CARPAL_DENSITY = 0.18
 
 
 @dataclass(frozen=True)
