@@ -14,7 +14,10 @@ from db.vocabulary import Sex
 from training.phantom.timing import Progress
 
 # Mature outline of a carpal bone, months: by eye, carpal outlines are adult when the fingers' plates begin to close.
-_CARPAL_MATURE_MONTHS: Final = {Sex.MALE: 180.0, Sex.FEMALE: 156.0}
+_CARPAL_MATURE_MONTHS: Final = {Sex.MALE: 184.0, Sex.FEMALE: 158.0}
+# The carpus of one hand is ahead of its fingers or behind them more than they differ (by eye: one of 149 months has
+# bones apart, others of 150 have them overlap).
+_CARPAL_SPREAD_MONTHS: Final = 10.0
 # A plate narrows and bridges over about two years before it has fused, the forearm's two over three (by eye).
 _CLOSING_MONTHS: Final = 24.0
 _CLOSING_FOREARM_MONTHS: Final = 34.0
@@ -69,7 +72,7 @@ def _progress(name: str, bone_age_months: float, sex: Sex, appearance_z: float, 
     centre = ossification_months()[name]
     appears = centre["appears"][sex] * float(np.exp(_APPEARANCE_SPREAD * appearance_z))
     if "fused" not in centre:
-        mature = max(_CARPAL_MATURE_MONTHS[sex] + _FUSION_SPREAD_MONTHS * fusion_z, appears + 24.0)
+        mature = max(_CARPAL_MATURE_MONTHS[sex] + _CARPAL_SPREAD_MONTHS * fusion_z, appears + 24.0)
         return Progress(min((bone_age_months - appears) / (mature - appears), 1.0), 0.0, 0.0)
     fused = centre["fused"][sex] + _FUSION_SPREAD_MONTHS * fusion_z
     closes = fused - (_CLOSING_FOREARM_MONTHS if name in {"distal_radius", "distal_ulna"} else _CLOSING_MONTHS)
