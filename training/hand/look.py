@@ -84,6 +84,9 @@ class Surroundings:
         How unevenly.
     tip_cut : float
         Share of the picture's height that is cut off straight at the top; 0 for none.
+    patch : tuple of float
+        Gain beyond a straight line, where two exposures were joined, its slope, and where it crosses, a share of the
+        height; a gain of 1 for none.
     tilt : tuple of float
         Grey level across and along the picture, the heel effect, shares of full scale.
     collimation : tuple of float
@@ -110,6 +113,7 @@ class Surroundings:
     cut_mm: float
     cut_raggedness_mm: float
     tip_cut: float
+    patch: tuple[float, float, float]
     tilt: tuple[float, float]
     collimation: tuple[float, float, float, float]
     turn: float
@@ -232,6 +236,11 @@ def _surroundings(rng: np.random.Generator) -> Surroundings:
         cut_mm=float(cut_mm if is_cut else 1e3),
         cut_raggedness_mm=float(rng.uniform(0.0, 3.0) * rng.binomial(1, 0.5)),
         tip_cut=float(rng.uniform(0.0, 0.06) * rng.binomial(1, 0.08)),
+        patch=(
+            1 - float(rng.uniform(0.15, 0.6) * rng.binomial(1, 0.03)),
+            float(rng.normal(0, 0.4)),
+            float(rng.uniform(0.2, 0.8)),
+        ),
         tilt=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         collimation=(top, right, bottom, left),
         turn=float(rng.normal(0, 0.05) * rng.binomial(1, 0.5)),

@@ -40,6 +40,7 @@ def finish(
     ndarray
         (rows, columns) float32 in [0, 1].
     """
+    image = _patched(image, surroundings)
     if surroundings.is_painted_black:
         return image * _kept(is_hand, flesh, frame, surroundings)
     rows, columns = image.shape
@@ -49,6 +50,17 @@ def finish(
     _put_marker(finished, is_hand, surroundings)
     _collimate(finished, surroundings)
     return np.asarray(np.clip(finished, 0, 1), np.float32)
+
+
+def _patched(image: Float32, surroundings: Surroundings) -> Float32:
+    """Darken what lies beyond the line where two exposures were joined."""
+    gain, slope, crossing = surroundings.patch
+    if gain == 1:
+        return image
+    rows, columns = image.shape
+    x = (np.arange(columns, dtype=np.float32) / rows - np.float32(columns / rows / 2))[None]
+    y = (np.arange(rows, dtype=np.float32) / rows - np.float32(crossing))[:, None]
+    return np.where(y > slope * x, image, image * np.float32(gain)).astype(np.float32)
 
 
 def _kept(is_hand: NDArray[np.bool_], flesh: Flesh, frame: Frame, surroundings: Surroundings) -> Float32:
