@@ -15,6 +15,7 @@ from tests.bench import (
     bfloat16,
     carries,
     demo,
+    drawing,
     engines,
     epoch,
     pipeline,
@@ -22,10 +23,15 @@ from tests.bench import (
     receive,
     region,
     store,
+    transfer,
 )
 
 # Asked for by name only.
-EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume, "epoch-whole": epoch.measure_whole}
+EXTRAS: dict[str, Callable[[], Table]] = {
+    "region-assumed": region.assume,
+    "epoch-whole": epoch.measure_whole,
+    "transfer": transfer.measure,
+}
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
@@ -35,6 +41,7 @@ PARTS: dict[str, Callable[[], Table]] = {
     "engines": engines.measure,
     "bfloat16": bfloat16.measure,
     "demo": demo.measure,
+    "drawing": drawing.measure,
     "pipeline": pipeline.measure,
     "epoch": epoch.measure,
     "audit": audit.measure,
