@@ -1,7 +1,6 @@
-"""The flesh around the bones: outlines of fingers, palm and forearm, and how much of it the beam crosses.
+"""The flesh around the bones: outlines of fingers, webs, palm, forearm and muscles, and how thick they are.
 
-Before it comes `skeleton`; after it `exposure` adds it to the mineral. A finger is a cylinder, the palm a thicker
-cushion with the thumb's and the little finger's muscles on it.
+Before it comes `skeleton`; after it `flesh_path` measures how much of it the beam crosses.
 """
 
 from dataclasses import dataclass
@@ -9,15 +8,9 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from training.hand.blur import wide_blur
 from training.hand.skeleton import Skeleton
-from training.phantom.framing import Frame
 from training.phantom.outline import Points
-from training.phantom.raster import distance_to_edge_mm, inside
-
-Float32 = NDArray[np.float32]
 
 # Half widths in mm of a grown man's fingers at knuckle, two joints and tip, of the palm's edge and the forearm beyond
 # its bones: by eye on radiographs of the RSNA set, scaled to a third metacarpal of 65 mm.
@@ -28,12 +21,8 @@ _FOREARM_EDGE_MM = 13.0
 _TIP_MM = 2.5
 # Half thicknesses along the beam of fingers, palm and forearm: a grown man's palm is some 28 mm thick (by eye).
 _FINGER_HALF_MM, _PALM_HALF_MM, _FOREARM_MORE = 8.0, 15.0, 0.35
-# Over how much of its half thickness the palm thins out towards the fingers (by eye).
-_PALM_SOFTNESS = 0.85
-# Where the hand begins to thicken towards the elbow, in 55 mm before the wrist: a wrist is thicker than a palm.
-_FROM_PALM = 0.55
 _WEB_SHARE = 0.36
-_SKIN_MM = 1.5
+_MUSCLE_HALF_MM, _FOLD_MM = 2.2, 1.6
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
@@ -44,27 +33,39 @@ class Flesh:
 
     Attributes
     ----------
-    fingers_mm, palm_mm : tuple of Points
-        Convex outlines whose union are the fingers with the webs between them, and palm with forearm.
-    muscles_mm : tuple of Points
-        Outlines of the muscles at the thumb and at the little finger.
+    fingers_mm, webs_mm, palm_mm : tuple of Points
+        Convex outlines whose union are the fingers, the skin between their roots, and palm with forearm.
+    muscles_mm, folds_mm : tuple of Points
+        Outlines of the muscles at the thumb and at the little finger, and of what has sharp edges between thumb and
+        index finger.
     finger_half_mm, palm_half_mm, muscle_half_mm : float
         Half thicknesses along the beam.
     wrist_mm, forearm : Points
         (2,) middle of the wrist, and unit vector from there to the elbow.
     forearm_more : float
         How much thicker it grows over 55 mm towards the elbow, as a share.
+    fold_mm : float
+        Thickness of each fold.
+    unevenness : float
+        Standard deviation of the thickness from place to place, as a share: fat, muscle and skin are not one.
+    seed : int
+        Of that.
     """
 
     fingers_mm: tuple[Points, ...]
+    webs_mm: tuple[Points, ...]
     palm_mm: tuple[Points, ...]
     muscles_mm: tuple[Points, ...]
+    folds_mm: tuple[Points, ...]
     finger_half_mm: float
     palm_half_mm: float
     muscle_half_mm: float
     wrist_mm: Points
     forearm: Points
     forearm_more: float
+    fold_mm: float
+    unevenness: float
+    seed: int
 
 
 def clothe(skeleton: Skeleton, rng: np.random.Generator) -> Flesh:
@@ -83,7 +84,7 @@ def clothe(skeleton: Skeleton, rng: np.random.Generator) -> Flesh:
         In mm, in the hand's frame.
     """
     plump = skeleton.scale.flesh * float(np.exp(rng.normal(0.03, 0.12)))
-    fingers = _webs(skeleton, plump)
+    fingers: list[Points] = []
     for finger, chain in enumerate(skeleton.chains_mm):
         half_widths = np.array(_FINGER_MM if finger else _THUMB_MM) * plump * np.exp(rng.normal(0, 0.04))
         fingers += _finger(chain, half_widths, _TIP_MM * plump)
@@ -91,59 +92,20 @@ def clothe(skeleton: Skeleton, rng: np.random.Generator) -> Flesh:
     palm_half, finger_half, muscle_half = np.exp(rng.normal(0, 1, 3) * (0.14, 0.1, 0.3)) * plump
     return Flesh(
         tuple(fingers),
+        tuple(_webs(skeleton, plump)),
         (*_palm(skeleton, plump), *_forearm(skeleton, plump)),
         _muscles(skeleton, plump),
+        _folds(skeleton, plump, rng.uniform(0, 1, 6)),
         float(_FINGER_HALF_MM * finger_half),
         float(_PALM_HALF_MM * palm_half),
-        float(2.2 * muscle_half),
+        float(_MUSCLE_HALF_MM * muscle_half),
         skeleton.wrist_mm.mean(axis=0),
         skeleton.forearm,
         _FOREARM_MORE * arm,
+        float(_FOLD_MM * plump * rng.uniform(0.2, 1.6)),
+        float(rng.uniform(0.003, 0.022)),
+        int(rng.integers(1 << 31)),
     )
-
-
-def flesh_path_mm(flesh: Flesh, frame: Frame) -> tuple[Float32, NDArray[np.bool_]]:
-    """Measure how much flesh the beam crosses.
-
-    Parameters
-    ----------
-    flesh : Flesh
-        Of the hand.
-    frame : Frame
-        Where it falls on pixels.
-
-    Returns
-    -------
-    tuple of ndarray
-        (rows, columns) float32 ≥ 0, mm of the hand with its bones; and bool, what is hand.
-    """
-    fingers, palm = (_filled(outlines, frame) for outlines in (flesh.fingers_mm, flesh.palm_mm))
-    is_hand = (fingers | palm).astype(bool)
-    is_palm = wide_blur(palm.astype(np.float32), _PALM_SOFTNESS * flesh.palm_half_mm * frame.pixels_per_mm)
-    grown = np.float32(flesh.palm_half_mm) * _towards_elbow(flesh, frame) - np.float32(flesh.finger_half_mm)
-    half = np.float32(flesh.finger_half_mm) + grown * is_palm
-    edge = np.minimum(distance_to_edge_mm(is_hand.astype(np.uint8), frame.pixels_per_mm), half)
-    chord = wide_blur(2 * np.sqrt(edge * (2 * half - edge)), 0.12 * flesh.finger_half_mm * frame.pixels_per_mm)
-    for outline in flesh.muscles_mm:
-        muscle = _filled((outline,), frame).astype(np.float32) * np.float32(2 * flesh.muscle_half_mm)
-        chord += wide_blur(muscle, 0.8 * flesh.muscle_half_mm * frame.pixels_per_mm)
-    return chord * is_hand, is_hand
-
-
-def _filled(outlines_mm: tuple[Points, ...], frame: Frame) -> NDArray[np.uint8]:
-    mask = inside((frame.rows, frame.columns), [frame.to_pixels(outline) for outline in outlines_mm])
-    # Skin spans the sharp corners between convex outlines: a blurred mask cut at one half has none.
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(_SKIN_MM * frame.pixels_per_mm, 0.3))
-    return np.rint(blurred).astype(np.uint8)
-
-
-def _towards_elbow(flesh: Flesh, frame: Frame) -> Float32:
-    """Tell how much thicker the forearm grows towards the elbow: 1 in the palm."""
-    wrist, elbow = frame.to_pixels(np.stack([flesh.wrist_mm, flesh.wrist_mm + flesh.forearm]))
-    towards = ((elbow - wrist) / (55 * frame.pixels_per_mm**2)).astype(np.float32)
-    column, row = np.arange(frame.columns, dtype=np.float32), np.arange(frame.rows, dtype=np.float32)
-    share = (row - np.float32(wrist[1]))[:, None] * towards[1] + (column - np.float32(wrist[0]))[None] * towards[0]
-    return np.asarray(1 + np.float32(flesh.forearm_more) * np.clip(share + np.float32(_FROM_PALM), 0, 1.7), np.float32)
 
 
 def _finger(chain: Points, half_widths_mm: Points, tip_mm: float) -> list[Points]:
@@ -175,7 +137,7 @@ def _palm(skeleton: Skeleton, plump: float) -> list[Points]:
 
 
 def _webs(skeleton: Skeleton, plump: float) -> list[Points]:
-    """Outline the skin between the fingers' roots, as thick as a finger."""
+    """Outline the skin between the fingers' roots."""
     edge = _PALM_EDGE_MM * plump
     webs = []
     for first, second in pairwise(skeleton.chains_mm[1:]):
@@ -191,6 +153,17 @@ def _muscles(skeleton: Skeleton, plump: float) -> tuple[Points, ...]:
     of_thumb = _hull([thumb[0], 0.25 * thumb[0] + 0.75 * thumb[1], inner], [9 * plump, 7 * plump, 4 * plump])
     of_little = _hull([little[0], 0.3 * little[0] + 0.7 * little[1]], [8 * plump, 6 * plump])
     return of_thumb, of_little
+
+
+def _folds(skeleton: Skeleton, plump: float, where: Points) -> tuple[Points, ...]:
+    """Outline the adductor of the thumb and the fold of skin over it, which cast the arcs beside the index finger."""
+    thumb, index, middle = skeleton.chains_mm[:3]
+    on_thumb, on_index, on_middle = thumb[1] - thumb[0], index[1] - index[0], middle[1] - middle[0]
+    head = thumb[0] + (0.75 + 0.25 * where[0]) * on_thumb
+    adductor = [middle[0] + 0.1 * on_middle, middle[0] + (0.5 + 0.3 * where[1]) * on_middle, head]
+    skin = [index[0] + 0.1 * on_index, index[0] + (0.3 + 0.35 * where[2]) * on_index, thumb[0] + 0.6 * on_thumb]
+    radii = [4 * plump, (3 + 6 * where[3]) * plump, (3 + 6 * where[4]) * plump]
+    return _hull(adductor, radii), _hull(skin, [6 * plump, (4 + 5 * where[5]) * plump, 5 * plump])
 
 
 def _forearm(skeleton: Skeleton, plump: float) -> list[Points]:

@@ -32,7 +32,7 @@ def frame_hand(pose: Pose, flesh: Flesh, rows: int) -> Frame:
     cosine, sine = np.cos(pose.rotation), np.sin(pose.rotation)
     turn = np.array([[cosine, sine], [sine, -cosine]])  # turned to the thumb's side; rows count downwards
     wrist = (flesh.wrist_mm @ turn)[1]
-    turned = np.concatenate((*flesh.fingers_mm, *flesh.palm_mm)) @ turn
+    turned = np.concatenate((*flesh.fingers_mm, *flesh.webs_mm, *flesh.palm_mm)) @ turn
     hand = turned[turned[:, 1] <= wrist]
     top, left, right = hand[:, 1].min(), hand[:, 0].min(), hand[:, 0].max()
     scale = min(pose.fill * rows / (wrist - top), _WIDEST * pose.aspect * rows / (right - left))

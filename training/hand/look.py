@@ -178,7 +178,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         _surroundings(rng),
         _foreign(rng),
         pattern=int(rng.integers(1 << 16)),
-        pattern_strength=float(rng.uniform(0.08, 0.3)),
+        pattern_strength=float(rng.uniform(0.12, 0.45)),
         pattern_coarseness=float(np.exp(rng.normal(0, 0.25))),
         pattern_stretch=float(rng.uniform(1.5, 3.5)),
     )
@@ -193,7 +193,7 @@ def _beam(rng: np.random.Generator) -> Beam:
         soft_tissue_per_mm=float(0.0205 + 0.0125 * softness),
         scatter=float(rng.uniform(0.0, 0.25)),
         scatter_mm=float(rng.uniform(10.0, 30.0)),
-        blur_mm=float(rng.uniform(0.05, 0.4)),
+        blur_mm=float(rng.uniform(0.05, 0.28)),
         photons=float(10 ** rng.uniform(8.9, 9.9)),
         is_film=bool(rng.binomial(1, 0.25)),
         grain=float(rng.uniform(0.003, 0.02)),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from db.vocabulary import Sex
 from training.hand.console import display
 from training.hand.exposure import expose
-from training.hand.flesh import clothe, flesh_path_mm
+from training.hand.flesh import clothe
+from training.hand.flesh_path import flesh_path_mm
 from training.hand.foreign import cast_mm, ring_mm
 from training.hand.framing import frame_hand
 from training.hand.look import Look, sample_look

@@ -96,11 +96,11 @@ def _net(variant: int) -> NDArray[np.float32]:
     """
     rng = np.random.default_rng([variant, 7])
     strands = np.zeros((SIDE, SIDE), np.float32)
-    for sigma in (1.0, 1.7):
+    for sigma in (1.2, 2.0, 3.4):
         noise = _wrapped_blur(rng.standard_normal((SIDE, SIDE), dtype=np.float32), sigma)
         strands += np.exp(-((noise / (0.55 * noise.std())) ** 2))
     blotches = _wrapped_blur(rng.standard_normal((SIDE, SIDE), dtype=np.float32), 9.0)
-    pattern = strands / strands.std() + 0.15 * blotches / blotches.std()
+    pattern = strands / strands.std() + 0.25 * blotches / blotches.std()
     return np.asarray((pattern - pattern.mean()) / pattern.std(), np.float32)
 
 
