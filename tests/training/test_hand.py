@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from db.vocabulary import Sex
 from training.hand import draw
-from training.hand.look import sample_look
+from training.hand.look_sampling import sample_look
 from training.hand.piece import Piece
 from training.hand.pose import sample_pose
 from training.hand.skeleton import Skeleton, build_skeleton

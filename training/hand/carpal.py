@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.hand.sizes import RoundBone
+from training.hand.variation import RoundVariation
 from training.phantom.outline import Points, place, rounded
 
 # Share of its mature size, beside the hand's, that a carpal bone has at each share of its growth (more than 1, for
@@ -51,32 +52,6 @@ class Carpal:
     density: float
     hook_mm: Points | None = None
     hook: float = 0.0
-
-
-@dataclass(frozen=True)
-class RoundVariation:
-    """How one round bone differs from the usual.
-
-    Attributes
-    ----------
-    size : Points
-        (2,) factors along x and y.
-    lean : float
-        Radians it is turned.
-    shift_mm : Points
-        (2,) how far it lies from its usual place, of a grown man's hand.
-    waves : Points
-        (3, 2) cosine and sine of two to four waves around the outline, as shares of its radius.
-    cortex, density : float
-        Factors.
-    """
-
-    size: Points
-    lean: float
-    shift_mm: Points
-    waves: Points
-    cortex: float
-    density: float
 
 
 def round_bone(

@@ -16,7 +16,8 @@ from training.hand.flesh import clothe
 from training.hand.flesh_path import flesh_path_mm
 from training.hand.foreign import cast_mm, ring_mm
 from training.hand.framing import frame_hand
-from training.hand.look import Look, sample_look
+from training.hand.look import Look
+from training.hand.look_sampling import sample_look
 from training.hand.mineral import Mineral, add_carpal, add_piece
 from training.hand.pose import sample_pose
 from training.hand.skeleton import Skeleton, build_skeleton

@@ -10,25 +10,21 @@ from typing import Final
 import numpy as np
 
 from db.vocabulary import Sex
-from training.hand.carpal import Carpal, RoundVariation, round_bone
-from training.hand.long_bone import Variation, long_bone
+from training.hand.carpal import Carpal, round_bone
+from training.hand.long_bone import long_bone
 from training.hand.piece import Piece
 from training.hand.sizes import joints_mm, long_bones, round_bones
 from training.hand.timing import progress_of_centres
+from training.hand.variation import sample_lengths, sample_round_variations, sample_variations
 from training.phantom.outline import Points, place
 from training.phantom.pose import Pose
 from training.phantom.proportions import Scale, scale_of_hand
 
 _PHALANGES: Final = ("proximal_phalanx", "middle_phalanx", "distal_phalanx")
 _JOINT_GAP_MM: Final = 1.4
-# Standard deviations between people: of lengths and widths, each a part that the hand shares and one of the bone alone.
-# Lengths of single bones vary by 5 to 7 % at one age (Garn et al. 1972), most of it shared; the rest by eye.
-_ROW_LENGTH, _BONE_LENGTH = 0.025, 0.022
-_HAND_WIDTH, _BONE_WIDTH = 0.06, 0.03
+# Standard deviations between people, by eye: of distances in the carpus, of where joints lie, and the wrist.
 _HAND_LAYOUT: Final = 0.035
 _JOINT_MM: Final = 0.8
-# How often a metacarpal has a pseudo-epiphysis: some per cent (by eye, and wider than a clinic sees).
-_PSEUDO_EPIPHYSIS: Final = {"metacarpal_2": 0.05, "metacarpal_3": 0.01, "metacarpal_4": 0.01, "metacarpal_5": 0.04}
 _WRIST_MM: Final = 2.2
 
 
@@ -70,9 +66,9 @@ class _Builder:
         scale = scale_of_hand(bone_age_months, sex)
         layout = scale.layout * float(np.exp(rng.normal(0, _HAND_LAYOUT)))
         self.scale = replace(scale, layout=layout)
-        self.lengths = _lengths(rng)
-        self.variations = _variations(rng)
-        self.round_variations = _round_variations(rng)
+        self.lengths = sample_lengths(rng)
+        self.variations = sample_variations(rng)
+        self.round_variations = sample_round_variations(rng)
         self.joints = {
             name: point * layout + rng.normal(0, _JOINT_MM, 2) * scale.length for name, point in joints_mm().items()
         }
@@ -172,54 +168,3 @@ def _ray(builder: _Builder, finger: int, base_mm: Points) -> Points:
         end = builder.long(name, start, angle, shown)
         chain.append(end)
     return np.array(chain)
-
-
-def _lengths(rng: np.random.Generator) -> dict[str, float]:
-    """Draw a factor on the length of each long bone."""
-    names = list(long_bones())
-    rows = sorted({name.rpartition("_")[0] for name in names})
-    shared = dict(zip(rows, rng.normal(0, _ROW_LENGTH, len(rows)), strict=True))
-    own = rng.normal(0, _BONE_LENGTH, len(names))
-    return {name: float(np.exp(shared[name.rpartition("_")[0]] + one)) for name, one in zip(names, own, strict=True)}
-
-
-def _variations(rng: np.random.Generator) -> dict[str, Variation]:
-    """Draw how each long bone differs from the usual; what a hand shares is drawn first."""
-    width, waist, cortex, density, line, gap = np.exp(rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.2))
-    return {
-        name: Variation(
-            width=float(width * np.exp(rng.normal(0, _BONE_WIDTH))),
-            waist=float(waist * np.exp(rng.normal(0, 0.04))),
-            flare=float(np.exp(rng.normal(0, 0.12))),
-            skew=float(rng.normal(0, 0.05)),
-            bend=float(rng.normal(0, 0.007)),
-            cortex=float(cortex * np.exp(rng.normal(0, 0.08))),
-            density=float(density * np.exp(rng.normal(0, 0.08))),
-            line=float(line * np.exp(rng.normal(0, 0.15))),
-            wave=rng.normal(0, 0.02, 9),
-            gap=float(gap * np.exp(rng.normal(0, 0.2))),
-            pseudo_epiphysis=_pseudo_epiphysis(name, rng),
-        )
-        for name in long_bones()
-    }
-
-
-def _pseudo_epiphysis(name: str, rng: np.random.Generator) -> float:
-    """Draw whether a metacarpal has a notch at its base, most often the second and the fifth."""
-    has_it, depth = rng.binomial(1, _PSEUDO_EPIPHYSIS.get(name, 0.0)), rng.uniform(0.4, 1.0)
-    return float(has_it * depth)
-
-
-def _round_variations(rng: np.random.Generator) -> dict[str, RoundVariation]:
-    size, cortex, density = np.exp(rng.normal(0, 1, 3) * (0.05, 0.25, 0.22))
-    return {
-        name: RoundVariation(
-            size=size * np.exp(rng.normal(0, 0.045, 2)),
-            lean=float(rng.normal(0, 0.09)),
-            shift_mm=rng.normal(0, 0.5, 2),
-            waves=rng.normal(0, 0.022, (3, 2)),
-            cortex=float(cortex),
-            density=float(density * np.exp(rng.normal(0, 0.08))),
-        )
-        for name in round_bones()
-    }
