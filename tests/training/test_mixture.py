@@ -35,6 +35,12 @@ def test_the_drawn_base_set_is_the_first_hands_of_each_part() -> None:
     assert not base.are_radiographs
 
 
+def test_the_drawn_base_set_is_drawn_as_the_recipe_says() -> None:
+    base = drawn_base(tiny("cnn_128_regression", "refresh.base_cases=2", "phantoms.drawing='hand'"))
+    assert base.description == "hands drawn by training.hand; no radiograph of a patient"
+    assert {case.picture.drawing for case in (*base.training, *base.test, *base.calibration)} == {"hand"}
+
+
 def test_a_base_set_of_many_is_the_same_some_each_time_by_the_recipes_split() -> None:
     source = Collected("500 radiographs", tuple(phantoms(Part.TRAINING, 40)))
     base, again = base_of(source, RECIPE), base_of(source, RECIPE)
