@@ -10,6 +10,7 @@ weighed by itself, and slow changes less.
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,4 +57,7 @@ def display(detected: Float32, is_hand: NDArray[np.bool_], pixels_per_mm: float,
     grey = np.clip((picture - np.float32(black)) / np.float32(white - black), 0, 1) ** np.float32(processing.gamma)
     curved = grey * grey * (3 - 2 * grey)
     grey += np.float32(processing.contrast) * (curved - grey)
+    sigma = processing.softness * grey.shape[0]
+    if sigma > 0.2:  # noqa: PLR2004  a narrower kernel is one pixel wide
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.float32)
     return np.asarray(processing.darkest + (processing.brightest - processing.darkest) * grey, np.float32)

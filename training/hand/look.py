@@ -54,6 +54,8 @@ class Processing:
         How much of an S the display curve has.
     darkest, brightest : float
         Grey levels at both ends, shares of full scale.
+    softness : float
+        Standard deviation of the blur of an archive that keeps fewer pixels, a share of the picture's height.
     """
 
     gains: tuple[float, float, float]
@@ -64,6 +66,7 @@ class Processing:
     contrast: float
     darkest: float
     brightest: float
+    softness: float
 
 
 @dataclass(frozen=True)
