@@ -42,8 +42,8 @@ def _beam(rng: np.random.Generator) -> Beam:
         soft_tissue_per_mm=float(0.0205 + 0.0125 * softness),
         scatter=float(rng.uniform(0.0, 0.25)),
         scatter_mm=float(rng.uniform(10.0, 30.0)),
-        blur_mm=float(rng.uniform(0.05, 0.4)),
-        photons=float(10 ** rng.uniform(8.9, 9.9)),
+        blur_mm=float(rng.uniform(0.05, 0.45)),
+        photons=float(10 ** rng.uniform(8.2, 9.8)),
         is_film=bool(rng.binomial(1, 0.25)),
         grain=float(rng.uniform(0.003, 0.02)),
     )
@@ -61,7 +61,7 @@ def _processing(rng: np.random.Generator) -> Processing:
         contrast=float(rng.uniform(0.0, 0.6)),
         darkest=float(rng.uniform(0.0, 0.1) + rng.uniform(0.0, 0.35) * rng.binomial(1, 0.1)),
         brightest=float(rng.uniform(0.75, 1.0)),
-        softness=float(rng.uniform(0.0, 0.005) * rng.binomial(1, 0.5)),
+        softness=float(rng.uniform(0.0, 0.01) * rng.binomial(1, 0.6)),
     )
 
 
