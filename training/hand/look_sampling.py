@@ -61,7 +61,7 @@ def _processing(rng: np.random.Generator) -> Processing:
         contrast=float(rng.uniform(0.0, 0.6)),
         darkest=float(rng.uniform(0.0, 0.1) + rng.uniform(0.0, 0.35) * rng.binomial(1, 0.1)),
         brightest=float(rng.uniform(0.75, 1.0)),
-        softness=float(rng.uniform(0.0, 0.01) * rng.binomial(1, 0.6)),
+        softness=float(rng.uniform(0.0, 0.004) * rng.binomial(1, 0.5)),
     )
 
 
