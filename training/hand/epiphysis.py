@@ -54,7 +54,7 @@ def epiphysis_of(adult: LongBone, progress: Progress, scale: Scale, variation: V
     )
     gap *= variation.gap * (1 - 0.75 * progress.closing)
     if kind.is_ball:
-        gap -= 0.10 * (1 - maturity) * near  # it lies in the cup of the metaphysis, and covers its rim
+        gap -= variation.cup * (1 - maturity) * near  # it lies in the cup of the metaphysis, and covers its rim
     rounded = 1 - np.abs(S) ** squareness
     towards_plate = (1 - np.clip(rounded, 0, 1) ** (1 / squareness)) * height / 2
     # A grown disc follows the metaphysis; a dot is round.

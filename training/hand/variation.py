@@ -39,6 +39,8 @@ class Variation:
         (9,) unevenness of the metaphysis, shares of its width.
     gap : float
         Factor on the distance of the epiphysis from the shaft.
+    cup : float
+        How far a ball lies in the cup of a child's metaphysis, a share of its width.
     pseudo_epiphysis : float
         How deep a notch crosses the end without a plate, from 0 for none to 1.
     """
@@ -53,6 +55,7 @@ class Variation:
     line: float
     wave: Floats
     gap: float
+    cup: float
     pseudo_epiphysis: float
 
 
@@ -94,6 +97,7 @@ def sample_lengths(rng: np.random.Generator) -> dict[str, float]:
 def sample_variations(rng: np.random.Generator) -> dict[str, Variation]:
     """Draw how each long bone differs from the usual; what a hand shares is drawn first."""
     width, waist, cortex, density, line, gap = np.exp(rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.2))
+    cup = float(rng.uniform(0.0, 0.14))  # by eye: from beside the rim to well within
     return {
         name: Variation(
             width=float(width * np.exp(rng.normal(0, _BONE_WIDTH))),
@@ -106,6 +110,7 @@ def sample_variations(rng: np.random.Generator) -> dict[str, Variation]:
             line=float(line * np.exp(rng.normal(0, 0.15))),
             wave=rng.normal(0, 0.02, 9),
             gap=float(gap * np.exp(rng.normal(0, 0.2))),
+            cup=cup,
             pseudo_epiphysis=_pseudo_epiphysis(name, rng),
         )
         for name in long_bones()
