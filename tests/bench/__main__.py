@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import (
+    arithmetic,
     assess,
     audit,
     batches,
@@ -18,10 +19,12 @@ from tests.bench import (
     engines,
     epoch,
     pipeline,
+    published,
     reading,
     receive,
     region,
     store,
+    workers,
 )
 
 # Asked for by name only.
@@ -31,9 +34,12 @@ PARTS: dict[str, Callable[[], Table]] = {
     "receive": receive.measure,
     "read": reading.measure,
     "assess": assess.measure,
+    "workers": workers.measure,
     "batches": batches.measure,
     "engines": engines.measure,
     "bfloat16": bfloat16.measure,
+    "arithmetic": arithmetic.measure,
+    "published": published.measure,
     "demo": demo.measure,
     "pipeline": pipeline.measure,
     "epoch": epoch.measure,
