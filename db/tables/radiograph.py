@@ -137,7 +137,7 @@ class Radiograph(Base):
         Index(
             "ix_radiograph_arrived",
             "received_at",
-            postgresql_include=["id", "state"],
+            postgresql_include=["state"],
             postgresql_where=text("superseded_at IS NULL AND NOT starts_with(object_path, 'imported/')"),
         ),
         # The gender audit reads the sex of each of them, and no row.

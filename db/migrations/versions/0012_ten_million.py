@@ -27,7 +27,7 @@ def upgrade() -> None:
         "ix_radiograph_arrived",
         "radiograph",
         ["received_at"],
-        postgresql_include=["id", "state"],
+        postgresql_include=["state"],
         postgresql_where=sa.text("superseded_at IS NULL AND NOT starts_with(object_path, 'imported/')"),
     )
     _replace("ix_radiograph_ended_at", "radiograph", ["ended_at"], "purged_at IS NULL AND committed_at IS NULL")
