@@ -31,7 +31,10 @@ _OPEN = ", ".join(f"'{state}'" for state in State if state not in {State.COMPLET
 
 
 class Radiograph(Base):
-    """One stored object: a SOP instance in one revision, with its way through the states."""
+    """One stored object: a SOP instance in one revision, with its way through the states.
+
+    The table is vacuumed whenever 2% of it have changed, which migration 0012 sets.
+    """
 
     __tablename__ = "radiograph"
 

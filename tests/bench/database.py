@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -71,14 +71,12 @@ def _measure(radiographs: int) -> Table:
     with _server() as server:
         started = perf_counter()
         filled.fill(server, radiographs, lambda words: console.print(f"{perf_counter() - started:7.1f} s  {words}"))
-        with engine().connect() as connection:
-            uses = _uses(connection)
+        uses = _uses()
         for name, (ask, target) in asked(radiographs).items():
             console.rule(name)
             rows, milliseconds = _asked(ask, console)
             told.add_row(name, f"{rows:,}", f"{milliseconds:,.1f}", f"{target:,.0f}" if target else "–")
-        with engine().connect() as connection:
-            console.print(_indexes(connection, uses))
+        console.print(_indexes(uses))
     return told
 
 
@@ -185,20 +183,24 @@ def _timed(ask: Ask) -> tuple[Any, float]:
     return answer, milliseconds
 
 
-def _uses(connection: Connection) -> dict[str, int]:
-    """Return how often each index was used."""
-    found = connection.execute(text("SELECT indexrelname, idx_scan FROM pg_stat_user_indexes"))
-    return {row.indexrelname: row.idx_scan for row in found}
+def _uses() -> dict[str, int]:
+    """Return how often each index was used, as connections tell when they close."""
+    engine().dispose()
+    sleep(1)
+    with engine().connect() as connection:
+        found = connection.execute(text("SELECT indexrelname, idx_scan FROM pg_stat_user_indexes"))
+        return {row.indexrelname: row.idx_scan for row in found}
 
 
-def _indexes(connection: Connection, before: dict[str, int]) -> Table:
+def _indexes(before: dict[str, int]) -> Table:
     """Return each index of a large table: its size, and how often what was asked used it."""
     sizes = text(
         "SELECT relname, indexrelname, pg_relation_size(indexrelid) FROM pg_stat_user_indexes"
         " WHERE relname = ANY(:tables) ORDER BY relname, indexrelname"
     )
     table = Table("table", "index", "MB", "used")
-    after = _uses(connection)
-    for of, name, size_bytes in connection.execute(sizes, {"tables": list(filled.FILLED)}):
-        table.add_row(of, name, f"{size_bytes / 1e6:,.0f}", f"{after[name] - before[name]:,}")
+    after = _uses()
+    with engine().connect() as connection:
+        for of, name, size_bytes in connection.execute(sizes, {"tables": list(filled.FILLED)}):
+            table.add_row(of, name, f"{size_bytes / 1e6:,.0f}", f"{after[name] - before[name]:,}")
     return table
