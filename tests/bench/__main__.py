@@ -11,10 +11,10 @@ from rich.table import Table
 from tests.bench import (
     arithmetic,
     assess,
-    audit,
     batches,
     bfloat16,
     carries,
+    database,
     demo,
     engines,
     epoch,
@@ -28,7 +28,11 @@ from tests.bench import (
 )
 
 # Asked for by name only.
-EXTRAS: dict[str, Callable[[], Table]] = {"region-assumed": region.assume, "epoch-whole": epoch.measure_whole}
+EXTRAS: dict[str, Callable[[], Table]] = {
+    "region-assumed": region.assume,
+    "epoch-whole": epoch.measure_whole,
+    "database-whole": database.measure_whole,
+}
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
@@ -43,7 +47,7 @@ PARTS: dict[str, Callable[[], Table]] = {
     "demo": demo.measure,
     "pipeline": pipeline.measure,
     "epoch": epoch.measure,
-    "audit": audit.measure,
+    "database": database.measure,
     "carries": carries.measure,
     "region": region.measure,
 }
