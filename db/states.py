@@ -76,6 +76,7 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
             **due_in(lease_seconds),
         )
         .returning(Radiograph, waited)
+        .execution_options(synchronize_session=False)
     ).one_or_none()
     return Claim(row[0], step, row[0].claims, row[0].attempts, float(row[1])) if row else None
 

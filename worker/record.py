@@ -144,6 +144,7 @@ def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
             Assessment.is_shadow.is_(False),
         )
         .values(superseded_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
     )
 
 
