@@ -26,7 +26,6 @@ from tests.rows import add_radiograph
 from training.networks.network import BACKBONE, HEAD
 from worker import radiograph as standard
 from worker import serving
-from worker.active import Active
 from worker.assess import find
 from worker.bundle import NETWORK, Bundle
 from worker.read import read
