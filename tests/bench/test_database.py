@@ -29,8 +29,6 @@ def _settings_and_indexes() -> list[tuple[str, str]]:
 def test_what_is_filled_is_what_the_migrations_made_and_everything_can_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # the server is another user where we are root
     server = embedded.Postgres(tmp_path / "postgres", ports.free_port())
     server.start()
     try:
@@ -45,7 +43,7 @@ def test_what_is_filled_is_what_the_migrations_made_and_everything_can_be_asked(
         assert _settings_and_indexes() == before
         with transaction() as session:
             assert session.scalar(text("SELECT sum(n_received) FROM daily_throughput")) > RADIOGRAPHS / 4
-            # Of each sex those that were read, all of them by a list.
+            # A tenth of those that are not on their way.
             assert session.scalar(text("SELECT sum(n) FROM gender_audit WHERE model_version_id = 1")) == 1970
             waiting = session.scalar(text("SELECT count(*) FROM worklist WHERE NOT needs_person"))
             assert waiting == filled.WAITING - 1  # one was sent again
