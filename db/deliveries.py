@@ -51,6 +51,9 @@ def plan(
     list of int
         One id for each destination with anything new, for a message.
     """
+    destinations = list(destinations)
+    if not (destinations and uids):
+        return []
     predecessors = {ResultObject.REPORT: _predecessor(session, assessment_id)}
     rows = [
         {
@@ -64,8 +67,6 @@ def plan(
         for to in destinations
         for kind, uid in uids.items()
     ]
-    if not rows:
-        return []
     anew = {"state": DeliveryState.WAITING, "refusals": 0, "due_at": _NOW, "planned_at": _NOW}
     planned = (
         insert(Delivery)

@@ -8,10 +8,10 @@ its worker.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db import settings
@@ -76,6 +76,7 @@ def claim(session: Session, radiograph_id: int, step: Step, lease_seconds: float
             **due_in(lease_seconds),
         )
         .returning(Radiograph, waited)
+        .execution_options(synchronize_session=False)
     ).one_or_none()
     return Claim(row[0], step, row[0].claims, row[0].attempts, float(row[1])) if row else None
 
@@ -114,7 +115,7 @@ def claim_of_task(
     return Claim(row, step, row.claims, row.attempts, 0.0) if row else None
 
 
-def finish(session: Session, held: Claim, **columns: Any) -> None:
+def finish(session: Session, held: Claim, **columns: Any) -> datetime | None:
     """Move a claimed radiograph on to its step's next state, writing what the step found out.
 
     Parameters
@@ -126,6 +127,11 @@ def finish(session: Session, held: Claim, **columns: Any) -> None:
     columns
         Of ``radiograph``, by name.
 
+    Returns
+    -------
+    datetime or None
+        When a later revision superseded it meanwhile; none does before the transaction ends.
+
     Raises
     ------
     LapsedClaimError
@@ -133,10 +139,9 @@ def finish(session: Session, held: Claim, **columns: Any) -> None:
     """
     done = held.step.done
     if done.is_end:
-        _leave(session, held, state=done, state_reason=None, **_ENDED, **columns)
-    else:
-        due = due_in(settings.shared().republish_seconds)
-        _leave(session, held, state=done, state_reason=None, attempts=0, **due, **WAITING, **columns)
+        return _leave(session, held, state=done, state_reason=None, **_ENDED, **columns)
+    due = due_in(settings.shared().republish_seconds)
+    return _leave(session, held, state=done, state_reason=None, attempts=0, **due, **WAITING, **columns)
 
 
 def reject(session: Session, held: Claim, reason: str) -> None:
@@ -236,8 +241,8 @@ def read_again(session: Session, held: Claim, reason: str) -> None:
         _leave(session, held, state=State.RECEIVED, state_reason=reason, attempts=0, **due_in(0), **WAITING)
 
 
-def _leave(session: Session, held: Claim, **columns: Any) -> None:
-    result = session.execute(
+def _leave(session: Session, held: Claim, **columns: Any) -> datetime | None:
+    left = session.execute(
         update(Radiograph)
         .where(
             Radiograph.id == held.radiograph.id,
@@ -245,10 +250,12 @@ def _leave(session: Session, held: Claim, **columns: Any) -> None:
             Radiograph.claims == held.token,
         )
         .values(**columns)
+        .returning(Radiograph.superseded_at)
         .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    if result.rowcount != 1:
+    ).one_or_none()
+    if left is None:
         raise LapsedClaimError(
             f"radiograph {held.radiograph.id}: claim {held.token} for the {held.step.queue} had lapsed"
         )
+    superseded_at: datetime | None = left.superseded_at
+    return superseded_at

@@ -9,14 +9,13 @@ day in which a person can notice.
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import fault, log
-from db.clock import in_seconds
 from db.session import transaction
 from db.tables import Assessment, Delivery, Radiograph, ReadingListItem, ReferenceRead
 from db.vocabulary import DeliveryState, State
@@ -156,7 +155,8 @@ def _is_due(days: int) -> ColumnElement[bool]:
     return and_(
         Radiograph.purged_at.is_(None),
         Radiograph.committed_at.is_(None),
-        Radiograph.ended_at < in_seconds(-days * DAY_SECONDS),
+        # Not `clock_timestamp`, which changes from row to row, so that all rows would be looked at and no index.
+        Radiograph.ended_at < func.statement_timestamp() - timedelta(days=days),
         # A person may still requeue it, unless a later revision took its place.
         or_(not_(_MAY_BE_REQUEUED), Radiograph.superseded_at.is_not(None)),
         not_(to_be_delivered.exists()),

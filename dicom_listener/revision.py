@@ -34,15 +34,15 @@ def insert_revision(session: Session, columns: dict[str, Any], *, is_file_new: b
         The row's id; None when the current revision has these bytes and nothing is to be done.
     """
     uid = columns["sop_instance_uid"]
-    of_same_instance = Radiograph.sop_instance_uid == uid
-    current = session.scalar(select(Radiograph).where(of_same_instance, Radiograph.superseded_at.is_(None)))
+    earlier = session.scalars(select(Radiograph).where(Radiograph.sop_instance_uid == uid)).all()
+    current = next((row for row in earlier if row.superseded_at is None), None)
     if current and current.sha256 == columns["sha256"]:
         if _begins_anew(current, columns, is_file_new=is_file_new):
             return _begin_anew(session, current.id, columns)
         return None
-    last = session.scalar(select(func.max(Radiograph.revision)).where(of_same_instance)) or 0
-    if last:
+    if earlier:
         _supersede(session, uid)
+    last = max((row.revision for row in earlier), default=0)
     row = insert(Radiograph).values(**columns, revision=last + 1).returning(Radiograph.id)
     return session.scalars(row).one()
 

@@ -116,7 +116,7 @@ class FitRecipe(RecipePart):
         ``none``; ``sampling``, so that each stage is shown as often as each other; or ``weights``, so that it counts as
         much in the loss.
     mixed_precision
-        Whether a GPU computes in half precision; a CPU never does, for it is slower there.
+        Whether one GPU, or a processor that has bfloat16, computes in half precision; the weights stay single.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]

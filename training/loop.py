@@ -6,8 +6,7 @@ fails on several machines.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +17,7 @@ import tensorflow as tf
 from rich import print as show
 from rich.progress import track
 
-from training import losses
+from training import losses, precision
 from training.batches import Epoch, Labelled
 from training.checkpoint import Checkpoint
 from training.fitting import FitRecipe
@@ -31,8 +30,6 @@ from training.replicas import fewest_epochs, of_first, shared_out
 from training.schedule import EpochResult, learning_rate, should_stop
 from training.strategies import StrategyError
 from training.validation import Answer, answering, validate
-
-MIXED = "mixed_float16"
 
 _MOST_STEPS = 2**20  # of an epoch: a generator counts up by one in each
 
@@ -72,7 +69,7 @@ def fit_network(
     strategy = strategy or tf.distribute.get_strategy()
     _check_batches(recipe, labelled[0], strategy.num_replicas_in_sync)
     keras.utils.set_random_seed(recipe.fit.seed + number)
-    with strategy.scope(), _precision(recipe.fit, strategy.num_replicas_in_sync):
+    with strategy.scope(), precision.computing_in(precision.policy(recipe.fit, strategy.num_replicas_in_sync)):
         wanted = recipe.networks[number]
         network = untrained(recipe, wanted if initial is None else wanted.without_weights)
         if initial is not None:
@@ -183,25 +180,10 @@ def _optimizer(recipe: FitRecipe, network: keras.Model) -> Any:
         optimizer = keras.optimizers.Adam(**arguments)
     else:
         optimizer = keras.optimizers.AdamW(**arguments, weight_decay=wanted.weight_decay)
-    if keras.config.dtype_policy().name == MIXED:
+    if keras.config.dtype_policy().name == precision.SCALED:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(network.trainable_variables)
     return optimizer
-
-
-@contextmanager
-def _precision(recipe: FitRecipe, replicas: int) -> Iterator[None]:
-    """Have what is built within compute in halves, if the recipe wants that and there is one GPU.
-
-    Of several, Keras lets each decide by its own part of the gradients whether a step is to be left out.
-    """
-    before = keras.config.dtype_policy()
-    is_faster = recipe.mixed_precision and replicas == 1 and tf.config.list_physical_devices("GPU")
-    keras.config.set_dtype_policy(MIXED if is_faster else before)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _reseed(network: keras.Model, seed: int, epoch: int) -> None:

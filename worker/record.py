@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -84,11 +84,8 @@ def record(claim: Claim, active: Active, finding: Finding, destinations: Iterabl
     with transaction() as session:
         started = perf_counter()
         model = model_version_id(session, active.bundle)
-        superseded_at = session.scalar(
-            select(Radiograph.superseded_at).where(Radiograph.id == claim.radiograph.id).with_for_update()
-        )
+        superseded_at = states.finish(session, claim)  # which locks the row, so that it is superseded before or after
         _supersede_others(session, claim.radiograph.id, model)
-        states.finish(session, claim)
         assessment_id = session.scalars(
             insert(Assessment)
             .values(
@@ -147,6 +144,7 @@ def _supersede_others(session: Session, radiograph_id: int, model: int) -> None:
             Assessment.is_shadow.is_(False),
         )
         .values(superseded_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
     )
 
 

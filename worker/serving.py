@@ -21,11 +21,11 @@ from worker.active import Active, facts_of, novelty_check
 from worker.batch import Batching
 from worker.bundle import Bundle, starter_folder
 from worker.engines import Engine, EngineName, choice
+from worker.engines.tensorflow import BATCH_SIZES_ON_GPU
 from worker.model_store import model_store
 from worker.views import with_views
 
 _RETRY_SECONDS = 5.0
-_BATCH_SIZE_ON_GPU = 16
 
 logger = log.get(__name__)
 
@@ -226,5 +226,5 @@ def load(checked: Bundle) -> Active:
 def _batched(engine: Engine, name: EngineName) -> Engine:
     """Return an engine that answers threads together, which pays on a GPU; a processor is as fast one by one."""
     chosen = settings.worker()
-    size = chosen.batch_size or (_BATCH_SIZE_ON_GPU if choice.is_on_gpu(name) else 1)
+    size = chosen.batch_size or (BATCH_SIZES_ON_GPU[-1] if choice.is_on_gpu(name) else 1)
     return engine if size == 1 else Batching(engine, size, chosen.batch_ms / 1000)

@@ -9,6 +9,7 @@ from db.tables.base import UID, Base, one_of
 from db.vocabulary import DeliveryState, ResultObject
 
 _UNDER_WAY = f"('{DeliveryState.WAITING}', '{DeliveryState.SENDING}')"
+_UNDELIVERED = f"'{DeliveryState.WAITING}', '{DeliveryState.SENDING}', '{DeliveryState.FAILED}'"
 
 
 class Delivery(Base):
@@ -60,6 +61,7 @@ class Delivery(Base):
         Index(
             "ix_delivery_waiting", "destination", "due_at", postgresql_where=text(f"state = '{DeliveryState.WAITING}'")
         ),
-        Index("ix_delivery_failed", "assessment_id", postgresql_where=text(f"state = '{DeliveryState.FAILED}'")),
+        # What still needs the stored object, or a person.
+        Index("ix_delivery_undelivered", "assessment_id", postgresql_where=text(f"state IN ({_UNDELIVERED})")),
         Index(None, "commitment_uid", postgresql_where=text("commitment_uid IS NOT NULL")),
     )

@@ -4,7 +4,7 @@
 WITH arrived AS (
     -- A stated age counts at the middle of its unit, as for the standard deviations.
     SELECT
-        date_trunc('week', r.received_at, 'UTC') AS week,
+        date_bin('7 days', r.received_at, timestamptz '2000-01-03 00:00:00+00') AS week, -- that was a Monday
         CASE WHEN r.patient_sex IN ('M', 'F') THEN r.patient_sex ELSE 'unknown' END AS sex,
         r.state,
         a.id AS assessment_id,

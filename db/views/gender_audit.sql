@@ -23,64 +23,94 @@ WITH brush (male_ages, male_sds, female_ages, female_sds) AS (
     )
 ),
 
+overtaken AS (
+    -- Superseded reads whose reader has a later one that was sampled and blinded.
+    SELECT o.id
+    FROM reference_read AS o
+    WHERE
+        o.superseded_at IS NOT NULL
+        AND EXISTS (
+            SELECT
+            FROM reference_read AS later
+            WHERE
+                later.radiograph_id = o.radiograph_id
+                AND later.reader = o.reader
+                AND later.reading_list_id IS NOT NULL
+                AND later.is_blinded
+                AND (later.read_at, later.id) > (o.read_at, o.id)
+        )
+),
+
 reads AS (
     -- Of each radiograph that was read at all the mean of each reader's latest read that was sampled and blinded: a
     -- later one that was not, such as on disagreement, takes its place in `result`, but not here.
     SELECT
         d.radiograph_id,
         avg(d.bone_age_months) FILTER (
-            WHERE
-            d.reading_list_id IS NOT NULL
-            AND d.is_blinded
-            AND (
-                d.superseded_at IS NULL
-                OR NOT EXISTS (
-                    SELECT
-                    FROM reference_read AS later
-                    WHERE
-                        later.radiograph_id = d.radiograph_id
-                        AND later.reader = d.reader
-                        AND later.reading_list_id IS NOT NULL
-                        AND later.is_blinded
-                        AND (later.read_at, later.id) > (d.read_at, d.id)
-                )
-            )
+            WHERE d.reading_list_id IS NOT NULL AND d.is_blinded AND overtaken.id IS NULL
         ) AS reference_months
     FROM reference_read AS d
+    LEFT JOIN overtaken ON d.id = overtaken.id
     GROUP BY d.radiograph_id
 ),
 
+sexes AS (
+    -- What needs no read, of all that each model version says now, as `result` shows it. By the sexes as they are kept,
+    -- and apart from what is judged: so the many that nobody read are only counted, and by several processes at once.
+    SELECT
+        a.model_version_id,
+        r.patient_sex,
+        count(*) AS n,
+        count(a.novelty) AS n_novelty,
+        count(*) FILTER (WHERE a.novelty > 1) AS n_novel,
+        count(a.sex_effect_months) AS n_sex_effect,
+        sum(a.sex_effect_months) AS sex_effect_months
+    FROM assessment AS a
+    INNER JOIN radiograph AS r ON a.radiograph_id = r.id
+    WHERE a.superseded_at IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'
+    GROUP BY a.model_version_id, r.patient_sex
+),
+
 assessed AS (
-    -- What each model version says now, as `result` shows it, beside the reference where there is one.
+    -- The sexes that are not known together.
+    SELECT
+        model_version_id,
+        CASE WHEN patient_sex IN ('M', 'F') THEN patient_sex ELSE 'unknown' END AS sex,
+        sum(n)::bigint AS n_assessed,
+        sum(n_novel)::double precision / nullif(sum(n_novelty), 0)::double precision AS novelty_flags,
+        sum(sex_effect_months) / nullif(sum(n_sex_effect), 0)::double precision AS mean_sex_effect_months
+    FROM sexes
+    GROUP BY model_version_id, CASE WHEN patient_sex IN ('M', 'F') THEN patient_sex ELSE 'unknown' END
+),
+
+judged AS (
+    -- What each model version says of the radiographs that were read, beside the reference where there is one.
     SELECT
         a.model_version_id,
         CASE WHEN r.patient_sex IN ('M', 'F') THEN r.patient_sex ELSE 'unknown' END AS sex,
-        reads.radiograph_id IS NOT NULL AS is_read,
         reads.reference_months,
         a.bone_age_months,
         a.bone_age_months - reads.reference_months AS error_months,
         reads.reference_months BETWEEN a.bone_age_low_months AND a.bone_age_high_months AS is_covered,
         a.stage,
-        a.novelty,
-        a.sex_effect_months,
         a.chronological_age_months AS age_months
     FROM assessment AS a
     INNER JOIN radiograph AS r ON a.radiograph_id = r.id
-    LEFT JOIN reads ON a.radiograph_id = reads.radiograph_id
+    INNER JOIN reads ON a.radiograph_id = reads.radiograph_id
     WHERE a.superseded_at IS NULL AND r.superseded_at IS NULL AND r.state = 'COMPLETED'
 ),
 
 placed AS (
     -- The table of the sex, and after how many of its ages the chronological age lies; without a sex there is none.
     SELECT
-        assessed.*,
-        CASE assessed.sex WHEN 'M' THEN brush.male_ages WHEN 'F' THEN brush.female_ages END AS ages,
-        CASE assessed.sex WHEN 'M' THEN brush.male_sds WHEN 'F' THEN brush.female_sds END AS sds,
-        CASE assessed.sex
-            WHEN 'M' THEN width_bucket(assessed.age_months, brush.male_ages)
-            WHEN 'F' THEN width_bucket(assessed.age_months, brush.female_ages)
+        judged.*,
+        CASE judged.sex WHEN 'M' THEN brush.male_ages WHEN 'F' THEN brush.female_ages END AS ages,
+        CASE judged.sex WHEN 'M' THEN brush.male_sds WHEN 'F' THEN brush.female_sds END AS sds,
+        CASE judged.sex
+            WHEN 'M' THEN width_bucket(judged.age_months, brush.male_ages)
+            WHEN 'F' THEN width_bucket(judged.age_months, brush.female_ages)
         END AS place
-    FROM assessed
+    FROM judged
     CROSS JOIN brush
     OFFSET 0 -- or what stands here would be worked out again wherever it is used below
 ),
@@ -114,9 +144,8 @@ figures AS (
     SELECT
         d.model_version_id,
         d.sex,
-        count(*) AS n_assessed,
         count(d.error_months) AS n,
-        count(*) FILTER (WHERE d.is_read AND d.reference_months IS NULL) AS n_other_reads,
+        count(*) FILTER (WHERE d.reference_months IS NULL) AS n_other_reads,
         count(*) FILTER (WHERE d.reference_months IS NOT NULL AND d.bone_age_months IS NULL) AS n_without_bone_age,
         avg(abs(d.error_months)) AS mae_months,
         sqrt(avg(d.error_months * d.error_months)) AS rmse_months,
@@ -135,23 +164,21 @@ figures AS (
         avg((d.stage = 'adult')::integer) FILTER (WHERE d.reference_months >= 216)::double precision AS recall_adult,
         count(d.is_significant) AS n_with_age,
         count(*) FILTER (WHERE d.is_significant)::double precision
-        / nullif(count(d.is_significant), 0) AS clinically_significant_errors,
-        count(*) FILTER (WHERE d.novelty > 1)::double precision / nullif(count(d.novelty), 0) AS novelty_flags,
-        avg(d.sex_effect_months) AS mean_sex_effect_months
+        / nullif(count(d.is_significant), 0) AS clinically_significant_errors
     FROM diagnosed AS d
     GROUP BY d.model_version_id, d.sex
 )
 
 SELECT
-    f.model_version_id,
+    a.model_version_id,
     m.name AS model_name,
     m.version AS model_version,
     m.sha256 AS model_sha256,
-    f.sex,
-    f.n_assessed,
-    f.n,
-    f.n_other_reads,
-    f.n_without_bone_age,
+    a.sex,
+    a.n_assessed,
+    coalesce(f.n, 0) AS n,
+    coalesce(f.n_other_reads, 0) AS n_other_reads,
+    coalesce(f.n_without_bone_age, 0) AS n_without_bone_age,
     f.mae_months,
     f.rmse_months,
     f.r2,
@@ -161,9 +188,10 @@ SELECT
     f.recall_child,
     f.recall_adolescent,
     f.recall_adult,
-    f.n_with_age,
+    coalesce(f.n_with_age, 0) AS n_with_age,
     f.clinically_significant_errors,
-    f.novelty_flags,
-    f.mean_sex_effect_months
-FROM figures AS f
-INNER JOIN model_version AS m ON f.model_version_id = m.id
+    a.novelty_flags,
+    a.mean_sex_effect_months
+FROM assessed AS a
+INNER JOIN model_version AS m ON a.model_version_id = m.id
+LEFT JOIN figures AS f ON a.model_version_id = f.model_version_id AND a.sex = f.sex

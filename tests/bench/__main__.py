@@ -9,21 +9,24 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import (
+    arithmetic,
     assess,
-    audit,
     batches,
     bfloat16,
     carries,
+    database,
     demo,
     drawing,
     engines,
     epoch,
     pipeline,
+    published,
     reading,
     receive,
     region,
     store,
     transfer,
+    workers,
 )
 
 # Asked for by name only.
@@ -31,20 +34,24 @@ EXTRAS: dict[str, Callable[[], Table]] = {
     "region-assumed": region.assume,
     "epoch-whole": epoch.measure_whole,
     "transfer": transfer.measure,
+    "database-whole": database.measure_whole,
 }
 PARTS: dict[str, Callable[[], Table]] = {
     "store": store.measure,
     "receive": receive.measure,
     "read": reading.measure,
     "assess": assess.measure,
+    "workers": workers.measure,
     "batches": batches.measure,
     "engines": engines.measure,
     "bfloat16": bfloat16.measure,
+    "arithmetic": arithmetic.measure,
+    "published": published.measure,
     "demo": demo.measure,
     "drawing": drawing.measure,
     "pipeline": pipeline.measure,
     "epoch": epoch.measure,
-    "audit": audit.measure,
+    "database": database.measure,
     "carries": carries.measure,
     "region": region.measure,
 }

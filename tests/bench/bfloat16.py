@@ -11,6 +11,7 @@ from training import cache
 from training.cases import Part
 from training.conversion import correlation
 from training.evaluate import batches
+from training.precision import has_bfloat16
 from training.sources.phantoms import phantoms
 from worker import bundle
 from worker.bundle import OPENVINO
@@ -24,7 +25,7 @@ def measure() -> Table:
     """Ask OpenVINO in both precisions and print how far they are apart."""
     table = Table("bfloat16 beside float32, starter, OpenVINO", "", title="bfloat16")
     core = prepare_openvino().Core()
-    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not has_bfloat16():
         table.add_row("not measured", "this processor does not compute in it")
         return table
     starter = bundle.load(bundle.starter_folder())

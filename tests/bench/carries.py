@@ -74,9 +74,9 @@ def measure() -> Table:
     ):
         median, p95 = (f"{1000 * value:.1f}" for value in np.percentile(took, (50, 95)))
         table.add_row(name, does, f"{1 / took.mean():.1f}", median, p95)
-    with _servers() as servers:
-        table.add_row("Redis", "messages, published by one process", f"{_published(servers):,.0f}")
-        table.add_row("Redis", "LPUSH, one client that waits for each", f"{_pushed(servers):,.0f}")
+    with servers() as running:
+        table.add_row("Redis", "messages, published by one process", f"{_published(running):,.0f}")
+        table.add_row("Redis", "LPUSH, one client that waits for each", f"{_pushed(running):,.0f}")
         for connections in CONNECTIONS:
             does = f"radiographs' rows from received to result, {connections} connection(s)"
             table.add_row("PostgreSQL", does, f"{_recorded(connections):.0f}")
@@ -91,7 +91,7 @@ def service_times() -> ServiceTimes:
     with tempfile.TemporaryDirectory() as folder:
         path, kept, incoming = (Path(folder) / name for name in ("object.dcm", "standard.npy", "incoming"))
         for seed in range(HANDS):
-            as_file(_object(seed), path)
+            as_file(radiograph_of_10_mb(seed), path)
             for _ in range(ROUNDS):
                 started = perf_counter()
                 digest = standard.save(read(path), kept, incoming)
@@ -103,7 +103,7 @@ def service_times() -> ServiceTimes:
     return ServiceTimes(*np.array(took).T)
 
 
-def _object(seed: int) -> Dataset:
+def radiograph_of_10_mb(seed: int) -> Dataset:
     """Return a drawn hand as a 10 MB object, 12 of 16 bits."""
     drawn = draw(24 + 8 * seed, Sex.FEMALE, seed).image
     large = cv2.resize(drawn >> 4, (SIDE_PIXELS, SIDE_PIXELS), interpolation=cv2.INTER_CUBIC)
@@ -112,23 +112,24 @@ def _object(seed: int) -> Dataset:
 
 
 @contextmanager
-def _servers() -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
+    """Run a database and a broker as `carpus up` does, and join this process to them for the block."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o755)  # the server is another user where we are root
-        servers = Servers(
+        both = Servers(
             embedded.Postgres(Path(folder) / "postgres", ports.free_port()),
             embedded.Redis(Path(folder) / "redis", ports.free_port()),
         )
-        started = (servers.postgres, servers.redis)
+        started = (both.postgres, both.redis)
         try:
             for server in started:
                 server.start()
-            patch.setenv("CARPUS_DATABASE_URL", servers.database_url)
-            patch.setenv("CARPUS_BROKER_URL", servers.broker_url)
+            patch.setenv("CARPUS_DATABASE_URL", both.database_url)
+            patch.setenv("CARPUS_BROKER_URL", both.broker_url)
             patch.setenv("CARPUS_STORE", folder)
             forget_process_state()
             migrate.upgrade()
-            yield servers
+            yield both
         finally:
             forget_process_state()
             for server in started:
@@ -148,8 +149,8 @@ def _published(_: Servers) -> float:
     return _rate(MESSAGES, lambda number: enqueue(steps.READ.queue, number))
 
 
-def _pushed(servers: Servers) -> float:
-    with redis.Redis.from_url(servers.broker_url) as client:
+def _pushed(running: Servers) -> float:
+    with redis.Redis.from_url(running.broker_url) as client:
         return _rate(10 * MESSAGES, lambda _: client.lpush("bench", b"x" * 500))  # about as long as a message
 
 

@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tests.narrow_bundle import card
+from tests.bench.networks import SIDE_PX, starter_and_full_width
 from training.conversion import write
-from training.export import export
-from worker import bundle
 from worker.bundle import NETWORK, OPENVINO, SAVED_MODEL, Bundle
 from worker.engines import Float32
 from worker.engines.openvino import compiled
 from worker.engines.tensorflow import prepare_tensorflow
 
 RUNS = 60
-SIDE_PX = 256
 
 Ask = Callable[[Float32, Float32], object]
 
@@ -30,28 +27,14 @@ def measure() -> Table:
     prepare_tensorflow()
     table = Table("network", "engine", "forward ms", "whole ms", "whole / forward", "of TensorFlow", title="engines")
     with tempfile.TemporaryDirectory() as folder:
-        for made in (bundle.load(bundle.starter_folder()), _full_width(Path(folder) / "full")):
+        for network, made in starter_and_full_width(Path(folder)).items():
             asked = _functions(made, Path(folder) / made.card.name)
             took = _medians_ms(asked)
             for engine in ("tensorflow", "openvino"):
                 forward, whole = took[engine, "forward"], took[engine, "whole"]
                 ratios = f"{whole / forward:.2f}", f"{whole / took['tensorflow', 'whole']:.2f}"
-                network = f"{made.card.network} × {made.card.width:g}"
                 table.add_row(network, engine, f"{forward:.1f}", f"{whole:.1f}", *ratios)
     return table
-
-
-def _full_width(folder: Path) -> Bundle:
-    """Export Xception as published, with weights that have learned nothing."""
-    from training.ingredients import HeadRecipe, NetworkRecipe, TargetRecipe
-    from training.networks.build import build
-    from training.networks.network import ANY_SHAPE
-
-    head = HeadRecipe(pooling="average", dense_units=(1000, 1000), takes_sex=True)
-    target = TargetRecipe(unit="months", last_layer_months=127)
-    network = build(NetworkRecipe(architecture="xception", width=1.0), head, target, ANY_SHAPE)
-    preprocessing = card().preprocessing.model_copy(update={"rows": SIDE_PX, "columns": SIDE_PX})
-    return export(network, card().model_copy(update={"width": 1.0, "preprocessing": preprocessing}), folder)
 
 
 def _functions(made: Bundle, folder: Path) -> dict[tuple[str, str], Ask]:

@@ -101,7 +101,7 @@ def orthanc() -> Iterator[Receiver]:
 
 RECEIVERS: Mapping[str, tuple[str | None, Callable[[], AbstractContextManager[Receiver]]]] = {
     "Carpus": (None, carpus),
-    "Carpus, one process": (None, lambda: carpus(CARPUS_LISTENER_PROCESSES="1")),
+    "Carpus, two processes": (None, lambda: carpus(CARPUS_LISTENER_PROCESSES="2")),
     "DCMTK storescp --fork, no fsync": ("storescp", storescp),
     "Orthanc": ("Orthanc", orthanc),
     "storescp --fork --ignore, nothing kept": ("storescp", lambda: storescp("--ignore")),

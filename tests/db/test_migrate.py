@@ -36,6 +36,12 @@ def test_going_down_and_up_again_leaves_the_same_tables_and_views(carpus_env: Ca
     assert set(inspect(engine()).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
 
 
+def test_large_tables_are_vacuumed_long_before_a_fifth_of_them_has_changed(carpus_env: CarpusEnvironment) -> None:
+    asked = "SELECT relname FROM pg_class WHERE 'autovacuum_vacuum_insert_scale_factor=0.02' = ANY(reloptions)"
+    with transaction() as session:
+        assert set(session.scalars(text(asked))) == {"radiograph", "assessment"}
+
+
 @pytest.mark.parametrize("column", ["committed_at", "purged_at"])
 def test_nothing_in_custody_or_purged_is_forgotten_by_going_down(carpus_env: CarpusEnvironment, column: str) -> None:
     with transaction() as session:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.narrow_bundle import KERAS_ON_NUMPY_2
 from tests.training.tiny import data, labelled, shallow_and_eager, tiny
-from training import fit, loop
+from training import fit, loop, precision
 from training.cases import Part
 from training.checkpoint import read_history
 from training.split import LeakError
@@ -51,7 +51,10 @@ def test_a_run_ends_in_a_bundle_that_tells_of_it(tmp_path: Path) -> None:
     assert (made.folder / "recipe.json").read_text() == wanted.model_dump_json(indent=2) + "\n"
 
 
-def test_a_run_in_half_precision_ends_in_a_network_of_single(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("gpus", "expected"), [(["GPU"], "float16"), ([], "bfloat16")])
+def test_a_run_in_half_precision_ends_in_a_network_of_single(
+    gpus: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     policies: list[str] = []
     convolve = keras.layers.Conv2D.call
 
@@ -63,9 +66,10 @@ def test_a_run_in_half_precision_ends_in_a_network_of_single(tmp_path: Path, mon
     pictures = labelled(wanted, 2, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(keras.layers.Conv2D, "call", seen)
-        patch.setattr(tf.config, "list_physical_devices", lambda _=None: ["GPU"])  # a processor can do it too, slowly
+        patch.setattr(tf.config, "list_physical_devices", lambda _=None: gpus)  # a processor can do both, slowly
+        patch.setattr(precision, "has_bfloat16", lambda: True)
         network, (epoch,) = loop.fit_network(wanted, 0, pictures, tmp_path / "run")
-    assert "float16" in policies
+    assert set(policies) == {expected}
     assert np.isfinite([epoch.loss, epoch.validation_loss]).all()
     assert {layer.compute_dtype for layer in network._flatten_layers()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"

@@ -31,6 +31,7 @@ def test_what_was_away_for_the_first_attempts_gets_report_and_picture_once(way: 
         pacs.report_to = way.stack.ports.listener
     report, picture = _delivered(way, pacs, sent)
     way.wait_until(lambda: all(one["committed_at"] for one in way.sql(ours, row["id"])), "commitment is reported")
+    pacs.report_to = None
     assert [(one["state"], one["last_error"]) for one in way.sql(ours, row["id"])] == [("DELIVERED", None)] * 2
     (result,) = way.results([sent])
     assert numbers(report)[BONE_AGE] == result["bone_age_months"]

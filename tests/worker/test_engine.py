@@ -156,3 +156,24 @@ def test_importing_the_engines_imports_no_machine_learning() -> None:
     script = "import sys, worker.engines.choice; print({'tensorflow', 'keras', 'openvino'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_device_that_wants_fixed_batches_is_shown_no_others_and_answers_alike(narrow: Bundle) -> None:
+    plain = tensorflow.load(narrow)
+    shown: list[int] = []
+
+    def noted(image: np.ndarray, sex: np.ndarray) -> Any:
+        shown.append(len(image))
+        assert len(sex) == len(image)
+        return plain._assess(image=image, sex=sex)
+
+    noted.structured_outputs = plain._assess.structured_outputs  # type: ignore[attr-defined]
+    fixed = tensorflow.TensorFlowEngine(narrow, noted, batch_sizes=(1, 4))
+    fixed.warm_up()
+    assert shown == [1, 4]
+    for asked, seen in ((1, 1), (3, 4), (4, 4), (5, 5)):  # more than the largest are shown as they are
+        images, of_sexes = radiographs(asked), sexes(*(0, 1, NAN, 1, 0)[:asked])
+        found, expected = fixed.predict(images, of_sexes), plain.predict(images, of_sexes)
+        assert shown.pop() == seen
+        assert found.bone_age_months == pytest.approx(expected.bone_age_months, abs=1e-3, nan_ok=True)
+        assert found.heat_map == pytest.approx(expected.heat_map, abs=1e-3)
