@@ -1,0 +1,65 @@
+"""What every drawing of hands promises, whatever it draws: `training.phantom` and `training.hand` alike."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from db.vocabulary import Sex
+from training import hand, phantom
+from training.phantom import Phantom
+
+Draw = Callable[..., Phantom]
+
+
+@pytest.fixture(params=[phantom.draw, hand.draw], ids=["phantom", "hand"])
+def draw(request: pytest.FixtureRequest) -> Draw:
+    chosen: Draw = request.param
+    return chosen
+
+
+def test_the_same_arguments_draw_the_same_hand(draw: Draw) -> None:
+    first, second = draw(100, Sex.FEMALE, 5, 96), draw(100, Sex.FEMALE, 5, 96)
+    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(first.bone_mask, second.bone_mask)
+    assert np.array_equal(first.growth_plate_mask, second.growth_plate_mask)
+
+
+def test_another_seed_draws_another_hand(draw: Draw) -> None:
+    first, second = draw(100, Sex.FEMALE, 5, 96), draw(100, Sex.FEMALE, 6, 96)
+    assert first.image.shape != second.image.shape or not np.array_equal(first.image, second.image)
+
+
+@pytest.mark.parametrize("sex", [Sex.MALE, Sex.FEMALE])
+@pytest.mark.parametrize("bone_age_months", [0, 1, 12, 24, 60, 100.5, 150, 190, 228, 240])
+def test_every_age_and_sex_is_drawn(draw: Draw, bone_age_months: float, sex: Sex) -> None:
+    drawn = draw(bone_age_months, sex, 11, 96)
+    assert drawn.image.dtype == np.uint16
+    assert drawn.image.shape == drawn.bone_mask.shape == drawn.growth_plate_mask.shape
+    assert drawn.image.shape[0] == 96
+    assert drawn.bone_mask.any()
+    assert (drawn.bone_age_months, drawn.sex, drawn.seed) == (bone_age_months, sex, 11)
+
+
+@pytest.mark.parametrize("bone_age_months", [110, 120])
+def test_growth_plates_are_not_bone(draw: Draw, bone_age_months: float) -> None:
+    drawn = draw(bone_age_months, Sex.MALE, 3, 384)
+    assert drawn.growth_plate_mask.any()
+    assert not (drawn.growth_plate_mask & drawn.bone_mask).any()
+
+
+@pytest.mark.parametrize("bone_age_months", [-1, 240.1, float("nan")])
+def test_a_bone_age_that_is_not_allowed_is_refused(draw: Draw, bone_age_months: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 240"):
+        draw(bone_age_months, Sex.MALE, 0)
+
+
+@pytest.mark.parametrize("sex", [Sex.OTHER, Sex.MISSING, "X"])
+def test_an_unknown_sex_is_refused(draw: Draw, sex: Sex) -> None:
+    with pytest.raises(ValueError, match="sex must be"):
+        draw(100, sex, 0)
+
+
+def test_too_few_rows_are_refused(draw: Draw) -> None:
+    with pytest.raises(ValueError, match="at least 64"):
+        draw(100, Sex.MALE, 0, rows=63)
