@@ -111,7 +111,7 @@ def phantoms(part: Part, count: int, drawing: Drawing = "phantom") -> list[Case]
     return [_case(seed, drawing) for seed in range(first, first + count)]
 
 
-def _case(seed: int, drawing: Drawing) -> Case:
+def _case(seed: int, drawing: Drawing = "phantom") -> Case:
     rng = np.random.default_rng([seed, 1])  # 1: other numbers than those of the drawing, which starts from `seed`
     uniform = rng.uniform(MIN_BONE_AGE_MONTHS, MAX_BONE_AGE_MONTHS)
     as_in_rsna = rng.normal(_RSNA_MEAN_MONTHS, _RSNA_SD_MONTHS)
