@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from db.vocabulary import Sex
 from training import hand, phantom
@@ -39,6 +41,22 @@ def test_every_age_and_sex_is_drawn(draw: Draw, bone_age_months: float, sex: Sex
     assert drawn.image.shape[0] == 96
     assert drawn.bone_mask.any()
     assert (drawn.bone_age_months, drawn.sex, drawn.seed) == (bone_age_months, sex, 11)
+
+
+def test_the_same_scene_is_drawn_at_any_size(draw: Draw) -> None:
+    small, large = draw(110, Sex.FEMALE, 8, 192), draw(110, Sex.FEMALE, 8, 768)
+    rows, columns = small.image.shape
+    assert small.pixel_spacing_mm == pytest.approx(4 * large.pixel_spacing_mm, rel=1e-6)
+
+    def shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        smaller = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(smaller >= 0.5)
+
+    shared = shrunk(large.bone_mask) & small.bone_mask
+    either = shrunk(large.bone_mask) | small.bone_mask
+    assert shared.sum() > 0.93 * either.sum()
+    reduced = cv2.resize(large.image, (columns, rows), interpolation=cv2.INTER_AREA).astype(float)
+    assert np.corrcoef(reduced.ravel(), small.image.astype(float).ravel())[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("bone_age_months", [110, 120])

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from db.vocabulary import Sex
 from training.hand import draw
@@ -55,22 +54,6 @@ def test_a_seed_is_the_same_person_in_the_same_pose_at_any_age() -> None:
     for name in ("metacarpal_2", "proximal_phalanx_4", "distal_radius"):
         assert young.long_bones[name][0].angle == old.long_bones[name][0].angle
     assert {carpal.name for carpal in young.carpals} < {carpal.name for carpal in old.carpals}
-
-
-def test_the_same_scene_is_drawn_at_any_size() -> None:
-    small, large = draw(110, Sex.FEMALE, 8, 192), draw(110, Sex.FEMALE, 8, 768)
-    rows, columns = small.image.shape
-    assert small.pixel_spacing_mm == pytest.approx(4 * large.pixel_spacing_mm, rel=1e-6)
-
-    def shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        smaller = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        return np.asarray(smaller >= 0.5)
-
-    shared = shrunk(large.bone_mask) & small.bone_mask
-    either = shrunk(large.bone_mask) | small.bone_mask
-    assert shared.sum() > 0.93 * either.sum()
-    reduced = cv2.resize(large.image, (columns, rows), interpolation=cv2.INTER_AREA).astype(float)
-    assert np.corrcoef(reduced.ravel(), small.image.astype(float).ravel())[0, 1] > 0.98
 
 
 def test_a_boy_of_60_months_has_five_carpal_bones_fewer_than_one_of_160() -> None:

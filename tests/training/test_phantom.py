@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from db.vocabulary import Sex
 from training.phantom import Phantom, contact_sheet, draw
@@ -77,22 +76,6 @@ def test_growth_plates_narrow_as_they_close() -> None:
         return float(phantom.growth_plate_mask.sum() / phantom.bone_mask.sum())
 
     assert share(100) > share(160) > share(195) > share(212) > share(228) == 0
-
-
-def test_the_same_scene_is_drawn_at_any_size() -> None:
-    small, large = draw(110, Sex.FEMALE, 8, 192), draw(110, Sex.FEMALE, 8, 768)
-    rows, columns = small.image.shape
-    assert small.pixel_spacing_mm == pytest.approx(4 * large.pixel_spacing_mm, rel=1e-6)
-
-    def shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        smaller = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        return np.asarray(smaller >= 0.5)
-
-    shared = shrunk(large.bone_mask) & small.bone_mask
-    either = shrunk(large.bone_mask) | small.bone_mask
-    assert shared.sum() > 0.93 * either.sum()
-    reduced = cv2.resize(large.image, (columns, rows), interpolation=cv2.INTER_AREA).astype(float)
-    assert np.corrcoef(reduced.ravel(), small.image.astype(float).ravel())[0, 1] > 0.98
 
 
 def test_bone_is_brighter_than_flesh_and_flesh_than_background() -> None:

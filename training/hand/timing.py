@@ -73,11 +73,7 @@ def _progress(name: str, bone_age_months: float, sex: Sex, appearance_z: float, 
     appears = centre["appears"][sex] * float(np.exp(_APPEARANCE_SPREAD * appearance_z))
     if "fused" not in centre:
         mature = max(_CARPAL_MATURE_MONTHS[sex] + _CARPAL_SPREAD_MONTHS * fusion_z, appears + 24.0)
-        return Progress(min((bone_age_months - appears) / (mature - appears), 1.0), 0.0, 0.0)
+        return Progress.of_round_bone(bone_age_months, appears, mature)
     fused = centre["fused"][sex] + _FUSION_SPREAD_MONTHS * fusion_z
     closes = fused - (_CLOSING_FOREARM_MONTHS if name in {"distal_radius", "distal_ulna"} else _CLOSING_MONTHS)
-    return Progress(
-        growth=min((bone_age_months - appears) / (closes - appears), 1.0),
-        closing=float(np.clip((bone_age_months - closes) / (fused - closes), 0, 1)),
-        scar=float(np.clip(1 - (bone_age_months - fused) / _SCAR_MONTHS, 0, 1)) if bone_age_months >= fused else 0.0,
-    )
+    return Progress.of_epiphysis(bone_age_months, appears, closes, fused, _SCAR_MONTHS)

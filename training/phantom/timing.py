@@ -45,6 +45,22 @@ class Progress:
     closing: float
     scar: float
 
+    @classmethod
+    def of_round_bone(cls, bone_age_months: float, appears: float, mature: float) -> "Progress":
+        """Return that of a bone without a growth plate, which has its mature size from `mature` months on."""
+        return cls(min((bone_age_months - appears) / (mature - appears), 1.0), 0.0, 0.0)
+
+    @classmethod
+    def of_epiphysis(
+        cls, bone_age_months: float, appears: float, closes: float, fused: float, scar_months: float
+    ) -> "Progress":
+        """Return that of an epiphysis whose plate begins to close at `closes` months, and whose scar stays so long."""
+        return cls(
+            growth=min((bone_age_months - appears) / (closes - appears), 1.0),
+            closing=float(np.clip((bone_age_months - closes) / (fused - closes), 0, 1)),
+            scar=float(np.clip(1 - (bone_age_months - fused) / scar_months, 0, 1)) if bone_age_months >= fused else 0.0,
+        )
+
     @property
     def has_appeared(self) -> bool:
         """Whether the centre shows on a radiograph."""
@@ -97,11 +113,7 @@ def _progress(name: str, bone_age_months: float, sex: Sex, appearance_z: float, 
     appears = centre["appears_months"][sex] * float(np.exp(_APPEARANCE_SPREAD * appearance_z))
     if "fused_months" not in centre:
         mature = max(_ROUND_BONE_MATURE_MONTHS[sex], appears + 24.0)
-        return Progress(min((bone_age_months - appears) / (mature - appears), 1.0), 0.0, 0.0)
+        return Progress.of_round_bone(bone_age_months, appears, mature)
     fused = centre["fused_months"][sex] + _FUSION_SPREAD_MONTHS * float(np.clip(fusion_z, -2, 2))
     closes = fused - (_CLOSING_FOREARM_MONTHS if name in {"distal_radius", "distal_ulna"} else _CLOSING_MONTHS)
-    return Progress(
-        growth=min((bone_age_months - appears) / (closes - appears), 1.0),
-        closing=float(np.clip((bone_age_months - closes) / (fused - closes), 0, 1)),
-        scar=float(np.clip(1 - (bone_age_months - fused) / _SCAR_MONTHS, 0, 1)) if bone_age_months >= fused else 0.0,
-    )
+    return Progress.of_epiphysis(bone_age_months, appears, closes, fused, _SCAR_MONTHS)
