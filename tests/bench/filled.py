@@ -1,7 +1,7 @@
 """A database as a large site has it after three years, made in SQL: for :mod:`tests.bench.database`.
 
-A radiograph is known by its number n, which is its id, too; the last ones came just now. Of all of them a tenth were
-read because a list asked, by one reader and blinded; 2% are no hand radiographs, and 0.5% were sent again with other
+A radiograph is known by its number n, which is its id, too; the last ones came just now. One of so many was read because
+a list asked, by one reader and blinded; 2% are no hand radiographs, and 0.5% were sent again with other
 bytes. The third that came first was purged. The newest tenth went to an archive, the newest hundredth was assessed by a
 shadow, too. Of 20,000 radiographs one was rejected, one failed, one has no known sex, and four must be reviewed; beside
 these 300 are on their way, so that after ten million the worklist has four thousand lines. Names are as long as real
@@ -100,12 +100,12 @@ WHERE r.id BETWEEN {first} AND {last} AND r.state = 'COMPLETED'
 _LAST = """
 INSERT INTO reading_list_item
 SELECT 1, id, row_number() OVER (ORDER BY id) FROM radiograph
-WHERE mod(id, 10) = 0 AND state = 'COMPLETED' AND superseded_at IS NULL;
+WHERE mod(id, {one_read_of}) = 0 AND state = 'COMPLETED' AND superseded_at IS NULL;
 INSERT INTO reference_read (radiograph_id, reader, method, bone_age_months, read_at, reading_list_id, is_blinded)
-SELECT a.radiograph_id, 'A', 'GP', a.bone_age_months - 8 + 12 * pg_temp.share(a.radiograph_id, 15), a.assessed_at, 1,
-    TRUE
+SELECT a.radiograph_id, 'A', 'GP', a.bone_age_if_female_months - 8 + 12 * pg_temp.share(a.radiograph_id, 15),
+    a.assessed_at, 1, TRUE
 FROM assessment AS a
-WHERE mod(a.radiograph_id, 10) = 0 AND NOT a.is_shadow AND a.superseded_at IS NULL;
+WHERE mod(a.radiograph_id, {one_read_of}) = 0 AND NOT a.is_shadow AND a.superseded_at IS NULL;
 INSERT INTO delivery (assessment_id, destination, object, sop_instance_uid, state, attempts, due_at, planned_at,
     delivered_at, last_error)
 SELECT a.id, 'PACS', o, pg_temp.digits(a.id, 16), s.state, 1, CASE s.state WHEN 'WAITING' THEN now() END, a.assessed_at,
@@ -135,7 +135,7 @@ ORDER BY name
 """
 
 
-def fill(server: embedded.Postgres, radiographs: int, tell: Callable[[str], None]) -> None:
+def fill(server: embedded.Postgres, radiographs: int, one_read_of: int, tell: Callable[[str], None]) -> None:
     """Fill the migrated, empty tables of a running server.
 
     Parameters
@@ -144,12 +144,14 @@ def fill(server: embedded.Postgres, radiographs: int, tell: Callable[[str], None
         The server; it is started anew twice.
     radiographs
         How many, those on their way included.
+    one_read_of
+        One of so many has a sampled and blinded read.
     tell
         Is told how far it is.
     """
     _set_logging(server, "SET wal_level = minimal", "SET max_wal_senders = 0")
     with psycopg.connect(_as_superuser(server)) as connection:
-        _write(connection, radiographs, tell)
+        _write(connection, radiographs, one_read_of, tell)
     _set_logging(server, "RESET ALL")
     with psycopg.connect(_as_superuser(server), autocommit=True) as connection:
         tell("vacuuming")
@@ -157,7 +159,7 @@ def fill(server: embedded.Postgres, radiographs: int, tell: Callable[[str], None
         connection.execute(b"CHECKPOINT")
 
 
-def _write(connection: psycopg.Connection, radiographs: int, tell: Callable[[str], None]) -> None:
+def _write(connection: psycopg.Connection, radiographs: int, one_read_of: int, tell: Callable[[str], None]) -> None:
     """Write everything in one transaction: what is written to a table that it emptied needs no log."""
     connection.execute(b"SET session_replication_role = replica")  # foreign keys and triggers are not asked
     connection.execute(b"SET maintenance_work_mem = '1GB'")
@@ -172,7 +174,7 @@ def _write(connection: psycopg.Connection, radiographs: int, tell: Callable[[str
         last = min(first + CHUNK - 1, radiographs)
         _run(connection, _CHUNK.format(first=first, last=last, all=radiographs, waiting=WAITING))
         tell(f"{last:,} radiographs")
-    _run(connection, _LAST.format(all=radiographs, waiting=WAITING))
+    _run(connection, _LAST.format(all=radiographs, waiting=WAITING, one_read_of=one_read_of))
     for of, name, definition, is_constraint in deferred:
         tell(f"building {name}")
         connection.execute(

@@ -38,7 +38,7 @@ def test_what_is_filled_is_what_the_migrations_made_and_everything_can_be_asked(
         forget_process_state()
         migrate.upgrade()
         before = _settings_and_indexes()
-        filled.fill(server, RADIOGRAPHS, lambda _: None)
+        filled.fill(server, RADIOGRAPHS, 10, lambda _: None)
         engine().dispose()  # its server was started anew
         assert _settings_and_indexes() == before
         with transaction() as session:
