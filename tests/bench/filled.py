@@ -1,7 +1,8 @@
 """A database as a large site has it after three years, made in SQL: for :mod:`tests.bench.database`.
 
 A radiograph is known by its number n, which is its id, too; the last ones came just now. One of so many was read
-because a list asked, by one reader and blinded; 2% are no hand radiographs, and 0.5% were sent again with other bytes. The third that came first was purged. The newest tenth went to an archive, the newest hundredth was assessed by a
+because a list asked, by one reader and blinded; 2% are no hand radiographs, and 0.5% were sent again with other bytes.
+The third that came first was purged. The newest tenth went to an archive, the newest hundredth was assessed by a
 shadow, too. Of 20,000 radiographs one was rejected, one failed, one has no known sex, and four must be reviewed; beside
 these 300 are on their way, so that after ten million the worklist has four thousand lines. Names are as long as real
 ones, UIDs come in no order, a patient's radiographs lie years apart, and heat maps are as large as the starter's.
