@@ -1,7 +1,8 @@
-"""Vary a network input at random: pose, exposure and noise, a little, each time it is shown.
+"""Vary a network input at random: pose, sharpness, exposure and noise, a little, each time it is shown.
 
 Before it: `training.cache`. After it: one batch of `training.fit`. Detectors, windows and encodings of one radiograph
-differ by smooth changes of grey value; the network is shown such changes so that its months do not follow them.
+differ by smooth changes of grey value and in sharpness; the network is shown such changes so that its months do not
+follow them.
 """
 
 import cv2
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from training.ingredients import AugmentationRecipe
 
 Float32 = npt.NDArray[np.float32]
+
+_DETAIL_FRACTION = 0.01  # of the height: what sharpening brings out is finer
+_LEAST_SIGMA = 0.2  # pixels: the kernel of a lesser blur is one pixel wide
 
 
 def augment(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
@@ -30,7 +34,7 @@ def augment(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator
     numpy.ndarray
         (rows, columns) float32 in [0, 1].
     """
-    return expose(move(image, recipe, rng), recipe, rng)
+    return expose(focus(move(image, recipe, rng), recipe, rng), recipe, rng)
 
 
 def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
@@ -61,13 +65,44 @@ def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -
     return np.asarray(cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR), dtype=np.float32)
 
 
+def focus(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
+    """Blur or sharpen a network input; grey values may leave [0, 1] beside sharpened edges.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32 in [0, 1]. Not changed.
+    recipe
+        How much.
+    rng
+        Where the random numbers come from; it moves on, unless the recipe asks for neither.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32.
+    """
+    if not (recipe.blur_fraction or recipe.sharpening):
+        return image
+    rows, sharpness = image.shape[0], float(rng.uniform(-1, 1))
+    if sharpness > 0:
+        return image + np.float32(sharpness * recipe.sharpening) * (image - _blurred(image, _DETAIL_FRACTION * rows))
+    return _blurred(image, -sharpness * recipe.blur_fraction * rows)
+
+
+def _blurred(image: Float32, sigma: float) -> Float32:
+    if sigma < _LEAST_SIGMA:
+        return image
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
 def expose(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
     """Change gamma, contrast and brightness of a network input, and add noise.
 
     Parameters
     ----------
     image
-        (rows, columns) float32 in [0, 1]. Not changed.
+        (rows, columns) float32, about 0 to 1. Not changed.
     recipe
         How much.
     rng
@@ -79,7 +114,7 @@ def expose(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator)
         (rows, columns) float32 in [0, 1].
     """
     gamma, contrast, brightness = rng.uniform(-1, 1, 3)
-    grey = np.power(image, np.float32(2 ** (gamma * recipe.gamma_octaves)))
+    grey = np.power(np.maximum(image, 0), np.float32(2 ** (gamma * recipe.gamma_octaves)))
     grey = (grey - 0.5) * np.float32(1 + contrast * recipe.contrast_fraction) + 0.5
     grey += np.float32(brightness * recipe.brightness)
     grey += np.float32(rng.uniform(0, recipe.noise)) * rng.standard_normal(image.shape, dtype=np.float32)

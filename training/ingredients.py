@@ -191,6 +191,10 @@ class AugmentationRecipe(RecipePart):
         Grey values are raised to 2 to the power of ± this.
     noise
         Largest standard deviation of white noise, in grey values of 0 to 1.
+    blur_fraction
+        Largest standard deviation of the blur that half of them get, of the input's height.
+    sharpening
+        By how much more, at most, the other half shows detail finer than a hundredth of the input's height.
     """
 
     mirrored_fraction: Fraction = 0.0
@@ -201,3 +205,5 @@ class AugmentationRecipe(RecipePart):
     contrast_fraction: Fraction = 0.0
     gamma_octaves: Annotated[float, Field(ge=0, le=2)] = 0.0
     noise: Fraction = 0.0
+    blur_fraction: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    sharpening: Annotated[float, Field(ge=0, le=4)] = 0.0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.augment import augment, expose, move
+from training.augment import augment, expose, focus, move
 from training.ingredients import AugmentationRecipe
 
 NOTHING = AugmentationRecipe(
@@ -12,6 +12,8 @@ NOTHING = AugmentationRecipe(
     contrast_fraction=0,
     gamma_octaves=0,
     noise=0,
+    blur_fraction=0,
+    sharpening=0,
     mirrored_fraction=0,
 )
 
@@ -67,6 +69,26 @@ def test_gamma_contrast_and_brightness_follow_one_another() -> None:
     assert exposed[0] == pytest.approx([0, 0.225, 1])
 
 
+def test_sharpening_adds_so_many_times_the_detail() -> None:
+    image = np.zeros((200, 200), np.float32)
+    image[100, 100] = 0.5
+    sharp = focus(image, varied(sharpening=1.5), Always())
+    # A Gaussian of a standard deviation of 2 pixels, a hundredth of the height, leaves 1 / (2π·2²) of a dot in its middle.
+    assert sharp[100, 100] == pytest.approx(0.5 + 1.5 * (0.5 - 0.5 / (8 * np.pi)), rel=0.01)
+    assert sharp[100, 102] < 0
+    assert expose(sharp, NOTHING, Always()).min() == 0
+
+
+def test_half_are_blurred_and_none_loses_its_mean() -> None:
+    image = np.zeros((100, 100), np.float32)
+    image[50, 50] = 1
+    rng = np.random.default_rng(3)
+    blurred = [focus(image, varied(blur_fraction=0.02), rng) for _ in range(200)]
+    assert 70 < sum(one[50, 50] < 0.99 for one in blurred) < 120
+    assert min(one[50, 50] for one in blurred) == pytest.approx(1 / (8 * np.pi), rel=0.1)  # 2 pixels at most
+    assert [float(one.sum()) for one in blurred] == pytest.approx([1.0] * 200, rel=1e-4)
+
+
 def test_noise_has_its_standard_deviation() -> None:
     noisy = expose(np.full((200, 200), 0.5, np.float32), varied(noise=0.05), Always())
     assert noisy.std() == pytest.approx(0.05, rel=0.02)
@@ -75,7 +97,7 @@ def test_noise_has_its_standard_deviation() -> None:
 def test_the_same_seed_varies_alike_and_the_image_is_not_changed() -> None:
     image = np.random.default_rng(0).random((8, 8), np.float32)
     before = image.copy()
-    much = varied(shift_fraction=0.2, zoom_fraction=0.2, rotation_degrees=30, gamma_octaves=1, noise=0.1)
+    much = varied(shift_fraction=0.2, zoom_fraction=0.2, rotation_degrees=30, gamma_octaves=1, noise=0.1, sharpening=1)
     first, second = (augment(image, much, np.random.default_rng(4)) for _ in range(2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, image)

@@ -107,8 +107,9 @@ def test_the_line_of_a_fused_plate_fades() -> None:
 
 def test_a_shaft_is_narrower_at_its_waist_than_at_both_ends() -> None:
     for name in ("metacarpal_3", "proximal_phalanx_2", "middle_phalanx_4", "distal_phalanx_3"):
-        shaft = pieces_at(210, name)[0]
-        width = shaft.left_mm + shaft.right_mm
+        # The usual bone: of one hand the waist varies by a twentieth.
+        shafts = [skeleton_at(210, Sex.MALE, seed).long_bones[name][0] for seed in range(8)]
+        width = np.mean([shaft.left_mm + shaft.right_mm for shaft in shafts], axis=0)
         assert width.min() < 0.8 * min(width[20:60].max(), width[-60:-20].max())
 
 

@@ -18,8 +18,9 @@ from training.phantom.timing import Progress
 _GROWTH = (0.0, 0.1, 0.25, 0.5, 0.8, 1.0)
 _WIDTH = (0.16, 0.60, 0.82, 0.93, 1.02, 1.07)
 _HEIGHT = (0.10, 0.16, 0.20, 0.25, 0.28, 0.29)
-_GAP = (0.20, 0.18, 0.13, 0.075, 0.05, 0.04)
+_GAP = (0.17, 0.13, 0.085, 0.055, 0.042, 0.036)
 _SQUARENESS = (2.0, 2.1, 2.4, 3.2, 4.5, 6.0)
+_BALL_SOONER = 0.6
 
 
 def epiphysis_of(adult: LongBone, progress: Progress, scale: Scale, variation: Variation, shaft: Piece) -> Piece:
@@ -45,10 +46,12 @@ def epiphysis_of(adult: LongBone, progress: Progress, scale: Scale, variation: V
     """
     kind, maturity = adult.kind, maturity_of(progress)
     near, _, _ = widths_mm(adult, scale, variation, maturity)
-    course = (np.interp(progress.growth, _GROWTH, values) for values in (_WIDTH, _HEIGHT, _GAP, _SQUARENESS))
+    # A ball is nearly round, and nearly as wide as the shaft, when a disc is half way there.
+    growth = progress.growth**_BALL_SOONER if kind.is_ball else progress.growth
+    course = (np.interp(growth, _GROWTH, values) for values in (_WIDTH, _HEIGHT, _GAP, _SQUARENESS))
     width, height, gap, squareness = (float(value) for value in course)
     if kind.is_ball:
-        height = min(height, 0.36 * width)
+        height = min(height, 0.3 * width)
     width, height, gap = (
         value * factor * near for value, factor in zip((width, height, gap), kind.epiphysis, strict=True)
     )
@@ -67,10 +70,11 @@ def epiphysis_of(adult: LongBone, progress: Progress, scale: Scale, variation: V
     far = level - gap - towards_plate + follows
     joint = level - gap - height + towards_joint + min(1.6 * progress.growth, 1.0) * across(kind.joint) * near
     closing, half = progress.closing, width / 2
+    line = variation.line * line_mm_of(progress, kind, maturity)
     return Piece(
         start_mm=float(joint.min()),
         end_mm=float(far.max()),
-        bend_mm=np.zeros(ALONG),
+        bend_mm=np.full(ALONG, variation.offset * (1 - maturity) * near),
         left_mm=np.full(ALONG, half * (1 - variation.skew)),
         right_mm=np.full(ALONG, half * (1 + variation.skew)),
         depth_mm=np.full(ALONG, half * kind.depth),
@@ -80,7 +84,7 @@ def epiphysis_of(adult: LongBone, progress: Progress, scale: Scale, variation: V
         far_mm=far,
         round_mm=(min(0.55 * height, 0.5 * half), 0.02 + 0.3 * height * (1 - closing)),
         shell_mm=(0.35, 0.35 * (1 - closing)),
-        line_mm=((0.15 + 0.45 * maturity) * variation.line, 0.6 * variation.line * line_mm_of(progress)),
+        line_mm=((0.15 + 0.45 * maturity) * variation.line, 0.6 * line),
         fill=np.ones(ACROSS),
         origin_mm=np.zeros(2),
         angle=0.0,

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from training.hand.sizes import LongBone
+from training.hand.sizes import Kind, LongBone
 from training.hand.variation import Variation
 from training.phantom.proportions import Scale
 from training.phantom.timing import Progress
@@ -36,7 +36,7 @@ def widths_mm(adult: LongBone, scale: Scale, variation: Variation, maturity: flo
     return near * scale.width, waist, young + maturity * (far - young)
 
 
-def line_mm_of(progress: Progress) -> float:
+def line_mm_of(progress: Progress, kind: Kind, maturity: float) -> float:
     """Tell how much mineral the white line at a growth plate holds; it fades when the plate has fused."""
-    open_plate = 0.45 + 0.35 * progress.growth
+    open_plate = (0.45 + 0.35 * progress.growth) * (0.3 + 0.7 * maturity if kind.is_ball else 1)
     return open_plate * (0.12 + 0.88 * progress.scar) if progress.has_fused else open_plate

@@ -9,9 +9,9 @@ from training.phantom.pose import Pose
 
 # Lean to the thumb's side, degrees, of the metacarpals and fingers 1 to 5 of a hand with closed fingers, and what full
 # spread adds: by eye on radiographs of the RSNA set.
-_METACARPALS_CLOSED = np.array([32.0, 9.0, 1.0, -6.0, -15.0])
+_METACARPALS_CLOSED = np.array([30.0, 9.0, 1.0, -6.0, -15.0])
 _METACARPALS_SPREAD = np.array([22.0, 6.0, 0.0, -5.0, -9.0])
-_FINGERS_CLOSED = np.array([24.0, 3.0, 0.0, -3.0, -8.0])
+_FINGERS_CLOSED = np.array([16.0, 3.0, 0.0, -3.0, -8.0])
 _FINGERS_SPREAD = np.array([30.0, 18.0, 1.0, -12.0, -32.0])
 
 
@@ -28,7 +28,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     Pose
         One hand in eight has a curled finger or more; most fill the picture as the RSNA set does.
     """
-    spread = float(rng.beta(1.8, 2.4)) * 1.15 - 0.05
+    spread = float(rng.beta(1.6, 2.7)) * 1.15 - 0.05
     metacarpals = _METACARPALS_CLOSED + spread * _METACARPALS_SPREAD + rng.normal(0, 1.8, 5)
     fingers = _FINGERS_CLOSED + spread * _FINGERS_SPREAD + rng.normal(0, 3.0, 5)
     metacarpals[0] += rng.normal(0, 7.0)

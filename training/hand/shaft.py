@@ -60,11 +60,12 @@ def shaft_of(adult: LongBone, progress: Progress, scale: Scale, variation: Varia
     drawn_in = across(head) * far / 2
     if adult.base_mm is not None:
         drawn_in = (1 - maturity) * across(kind.young_head) * far / 2 + maturity * across(adult.base_mm) * scale.width
-    closing, line = progress.closing, variation.line * line_mm_of(progress)
+    closing, line = progress.closing, variation.line * line_mm_of(progress, kind, maturity)
     spongy = np.maximum(np.clip(1 - share / 0.35, 0, 1), np.clip(1 - (1 - share) / 0.4, 0, 1))
     marrow = MARROW + 0.07 * (1 - scale.grown)  # the narrow cavity of a child holds more bone
     near_plate = np.exp(-np.abs(share) * (end - start) / (0.35 * near))
-    density = marrow + (SPONGY - marrow) * spongy + METAPHYSIS * near_plate
+    denser = METAPHYSIS * (maturity if kind.is_ball else 1)
+    density = marrow + (SPONGY - marrow) * spongy + denser * near_plate
     cortex = _cortex_mm(spongy, waist, scale.grown) * variation.cortex
     return Piece(
         start_mm=float(v[0]),

@@ -22,8 +22,10 @@ from training.phantom.proportions import Scale, scale_of_hand
 
 _PHALANGES: Final = ("proximal_phalanx", "middle_phalanx", "distal_phalanx")
 _JOINT_GAP_MM: Final = 1.4
-# Standard deviations between people, by eye: of distances in the carpus, of where joints lie, and the wrist.
+# Standard deviations between people, by eye: of distances in the hand, of those between wrist and metacarpals, which are
+# less than in the table, of where joints lie, and the wrist.
 _HAND_LAYOUT: Final = 0.035
+_CARPUS_CLOSER, _CARPUS_LAYOUT = 0.04, 0.03
 _JOINT_MM: Final = 0.8
 _WRIST_MM: Final = 2.2
 
@@ -66,11 +68,13 @@ class _Builder:
         scale = scale_of_hand(bone_age_months, sex)
         layout = scale.layout * float(np.exp(rng.normal(0, _HAND_LAYOUT)))
         self.scale = replace(scale, layout=layout)
+        self.carpus = layout * float(np.exp(rng.normal(-_CARPUS_CLOSER, _CARPUS_LAYOUT)))
         self.lengths = sample_lengths(rng)
         self.variations = sample_variations(rng)
         self.round_variations = sample_round_variations(rng)
+        closer = {"distal_radius": self.carpus, "distal_ulna": self.carpus}
         self.joints = {
-            name: point * layout + rng.normal(0, _JOINT_MM, 2) * scale.length for name, point in joints_mm().items()
+            name: point * closer.get(name, layout) + rng.normal(0, _JOINT_MM, 2) * scale.length for name, point in joints_mm().items()
         }
         moved = rng.normal(0, _WRIST_MM, 2) * (1.0, 0.6) * scale.length
         for name in ("distal_radius", "distal_ulna"):
@@ -143,7 +147,7 @@ def _add_carpus(builder: _Builder, forearm: float) -> None:
     """Add the carpal bones; the proximal row follows the forearm half way."""
     pivot = np.array([-6.0, -22.0]) * builder.scale.layout
     for name in round_bones():
-        carpal = None if name == "thumb_sesamoid" else builder.round(name, builder.scale.layout)
+        carpal = None if name == "thumb_sesamoid" else builder.round(name, builder.carpus)
         if carpal is None:
             continue
         if name in {"scaphoid", "lunate", "triquetrum", "pisiform"}:

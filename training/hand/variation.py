@@ -41,6 +41,8 @@ class Variation:
         Factor on the distance of the epiphysis from the shaft.
     cup : float
         How far a ball lies in the cup of a child's metaphysis, a share of its width.
+    offset : float
+        How far a child's epiphysis lies to the thumb's side of the shaft's middle, a share of its width.
     pseudo_epiphysis : float
         How deep a notch crosses the end without a plate, from 0 for none to 1.
     """
@@ -56,6 +58,7 @@ class Variation:
     wave: Floats
     gap: float
     cup: float
+    offset: float
     pseudo_epiphysis: float
 
 
@@ -96,8 +99,8 @@ def sample_lengths(rng: np.random.Generator) -> dict[str, float]:
 
 def sample_variations(rng: np.random.Generator) -> dict[str, Variation]:
     """Draw how each long bone differs from the usual; what a hand shares is drawn first."""
-    width, waist, cortex, density, line, gap = np.exp(rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.2))
-    cup = float(rng.uniform(0.0, 0.14))  # by eye: from beside the rim to well within
+    width, waist, cortex, density, line, gap = np.exp(rng.normal(0, 1, 6) * (_HAND_WIDTH, 0.05, 0.22, 0.22, 0.3, 0.28))
+    cup = float(rng.uniform(-0.03, 0.09))  # by eye: from beside the rim to well within
     return {
         name: Variation(
             width=float(width * np.exp(rng.normal(0, _BONE_WIDTH))),
@@ -111,6 +114,7 @@ def sample_variations(rng: np.random.Generator) -> dict[str, Variation]:
             wave=rng.normal(0, 0.02, 9),
             gap=float(gap * np.exp(rng.normal(0, 0.2))),
             cup=cup,
+            offset=float(rng.normal(0, 0.05)),
             pseudo_epiphysis=_pseudo_epiphysis(name, rng),
         )
         for name in long_bones()
@@ -125,7 +129,8 @@ def _pseudo_epiphysis(name: str, rng: np.random.Generator) -> float:
 
 def sample_round_variations(rng: np.random.Generator) -> dict[str, RoundVariation]:
     """Draw how each round bone differs from the usual; what a hand shares is drawn first."""
-    size, cortex, density = np.exp(rng.normal(0, 1, 3) * (0.05, 0.25, 0.22))
+    size, cortex, density = np.exp(rng.normal(0, 1, 3) * (0.06, 0.25, 0.22))
+    size *= 1.03
     return {
         name: RoundVariation(
             size=size * np.exp(rng.normal(0, 0.045, 2)),
