@@ -1,4 +1,4 @@
-"""Vary a network input at random: pose, sharpness, exposure and noise, a little, each time it is shown.
+"""Vary a network input at random each time it is shown: pose, sharpness, exposure, noise, and what is hidden.
 
 Before it: `training.cache`. After it: one batch of `training.fit`. Detectors, windows and encodings of one radiograph
 differ by smooth changes of grey value and in sharpness; the network is shown such changes so that its months do not
@@ -14,6 +14,7 @@ from training.ingredients import AugmentationRecipe
 Float32 = npt.NDArray[np.float32]
 
 _DETAIL_FRACTION = 0.01  # of the height: what sharpening brings out is finer
+_HIDDEN_PARTS = 2
 _LEAST_SIGMA = 0.2  # pixels: the kernel of a lesser blur is one pixel wide
 
 
@@ -34,7 +35,8 @@ def augment(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator
     numpy.ndarray
         (rows, columns) float32 in [0, 1].
     """
-    return expose(focus(move(image, recipe, rng), recipe, rng), recipe, rng)
+    moved = move(image, recipe, rng)
+    return hide(expose(focus(moved, recipe, rng), recipe, rng), recipe, rng)
 
 
 def move(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
@@ -120,3 +122,31 @@ def expose(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator)
     grey += np.float32(rng.uniform(0, recipe.noise)) * rng.standard_normal(image.shape, dtype=np.float32)
     clipped: Float32 = np.clip(grey, 0, 1)
     return clipped
+
+
+def hide(image: Float32, recipe: AugmentationRecipe, rng: np.random.Generator) -> Float32:
+    """Hide parts of a network input behind rectangles of one grey value each.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32 in [0, 1]. Not changed.
+    recipe
+        How large they are.
+    rng
+        Where the random numbers come from; it moves on, unless the recipe asks for none.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32 in [0, 1].
+    """
+    if not recipe.hidden_fraction:
+        return image
+    hidden = image.copy()
+    size = np.array(image.shape)
+    for _ in range(_HIDDEN_PARTS):
+        sides = np.round(rng.uniform(0, recipe.hidden_fraction, 2) * size).astype(int)
+        top, left = np.floor(rng.uniform(0, 1, 2) * (size - sides + 1)).astype(int)
+        hidden[top : top + sides[0], left : left + sides[1]] = rng.uniform(0, 1)
+    return hidden

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from training.cases import Part
 from training.fitting import Fraction, RecipePart
-from training.sources.phantoms import MAX_HANDS, Drawing
+from training.sources.phantoms import MAX_HANDS, Drawings
 
 PhantomCount = Annotated[int, Field(ge=1, le=MAX_HANDS)]
 Months = Annotated[float, Field(gt=0)]
@@ -137,10 +137,10 @@ class PhantomRecipe(RecipePart):
     Attributes
     ----------
     drawing
-        ``phantom``, or ``hand`` for the truer drawing of `training.hand`.
+        ``phantom``; ``hand`` for the truer drawing of `training.hand`; or ``both``, every fourth by the former.
     """
 
-    drawing: Drawing = "phantom"
+    drawing: Drawings = "phantom"
     training: PhantomCount
     validation: PhantomCount
     calibration: PhantomCount = 1000
@@ -195,6 +195,9 @@ class AugmentationRecipe(RecipePart):
         Largest standard deviation of the blur that half of them get, of the input's height.
     sharpening
         By how much more, at most, the other half shows detail finer than a hundredth of the input's height.
+    hidden_fraction
+        Largest sides of two rectangles that each hide a part behind one grey value, of the input's size: so that no
+        single bone decides.
     """
 
     mirrored_fraction: Fraction = 0.0
@@ -207,3 +210,4 @@ class AugmentationRecipe(RecipePart):
     noise: Fraction = 0.0
     blur_fraction: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     sharpening: Annotated[float, Field(ge=0, le=4)] = 0.0
+    hidden_fraction: Fraction = 0.0

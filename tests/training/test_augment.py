@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.augment import augment, expose, focus, move
+from training.augment import augment, expose, focus, hide, move
 from training.ingredients import AugmentationRecipe
 
 NOTHING = AugmentationRecipe(
@@ -14,6 +14,7 @@ NOTHING = AugmentationRecipe(
     noise=0,
     blur_fraction=0,
     sharpening=0,
+    hidden_fraction=0,
     mirrored_fraction=0,
 )
 
@@ -73,7 +74,7 @@ def test_sharpening_adds_so_many_times_the_detail() -> None:
     image = np.zeros((200, 200), np.float32)
     image[100, 100] = 0.5
     sharp = focus(image, varied(sharpening=1.5), Always())
-    # A Gaussian of a standard deviation of 2 pixels, a hundredth of the height, leaves 1 / (2π·2²) of a dot in its middle.
+    # A Gaussian of a standard deviation of 2 pixels, a hundredth of the height, leaves 1 / 8π of a dot in its middle.
     assert sharp[100, 100] == pytest.approx(0.5 + 1.5 * (0.5 - 0.5 / (8 * np.pi)), rel=0.01)
     assert sharp[100, 102] < 0
     assert expose(sharp, NOTHING, Always()).min() == 0
@@ -89,6 +90,15 @@ def test_half_are_blurred_and_none_loses_its_mean() -> None:
     assert [float(one.sum()) for one in blurred] == pytest.approx([1.0] * 200, rel=1e-4)
 
 
+def test_two_rectangles_hide_a_part_each() -> None:
+    image = np.full((100, 200), 2.0, np.float32)  # of no grey value that can hide anything
+    hidden = [hide(image, varied(hidden_fraction=0.4), np.random.default_rng(seed)) for seed in range(300)]
+    assert max(len(np.unique(one)) for one in hidden) == 3
+    # Each hides (0.4 / 2)² of the picture on average, and some of what they hide they share.
+    assert np.mean([one < 1 for one in hidden]) == pytest.approx(2 * 0.2**2, rel=0.1)
+    assert np.all(np.any([one < 1 for one in hidden], axis=0)[5:95, 10:190])
+
+
 def test_noise_has_its_standard_deviation() -> None:
     noisy = expose(np.full((200, 200), 0.5, np.float32), varied(noise=0.05), Always())
     assert noisy.std() == pytest.approx(0.05, rel=0.02)
@@ -97,7 +107,15 @@ def test_noise_has_its_standard_deviation() -> None:
 def test_the_same_seed_varies_alike_and_the_image_is_not_changed() -> None:
     image = np.random.default_rng(0).random((8, 8), np.float32)
     before = image.copy()
-    much = varied(shift_fraction=0.2, zoom_fraction=0.2, rotation_degrees=30, gamma_octaves=1, noise=0.1, sharpening=1)
+    much = varied(
+        shift_fraction=0.2,
+        zoom_fraction=0.2,
+        rotation_degrees=30,
+        gamma_octaves=1,
+        noise=0.1,
+        sharpening=1,
+        hidden_fraction=0.5,
+    )
     first, second = (augment(image, much, np.random.default_rng(4)) for _ in range(2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, image)

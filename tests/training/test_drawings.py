@@ -43,6 +43,15 @@ def test_every_age_and_sex_is_drawn(draw: Draw, bone_age_months: float, sex: Sex
     assert (drawn.bone_age_months, drawn.sex, drawn.seed) == (bone_age_months, sex, 11)
 
 
+@pytest.mark.parametrize("sex", [Sex.MALE, Sex.FEMALE])
+def test_the_carpal_bones_are_bones_and_there_are_more_of_them_with_age(draw: Draw, sex: Sex) -> None:
+    young, old = draw(2, sex, 11, 192), draw(180, sex, 11, 192)
+    shares = [float(one.carpal_mask.sum() / one.bone_mask.sum()) for one in (young, old)]
+    assert shares[0] < 0.02
+    assert 0.08 < shares[1] < 0.4
+    assert not (old.carpal_mask & ~old.bone_mask).any()
+
+
 def test_the_same_scene_is_drawn_at_any_size(draw: Draw) -> None:
     small, large = draw(110, Sex.FEMALE, 8, 192), draw(110, Sex.FEMALE, 8, 768)
     rows, columns = small.image.shape

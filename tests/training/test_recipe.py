@@ -21,10 +21,11 @@ def test_the_starter_is_small_and_takes_256_px() -> None:
     assert starter.phantoms.test == 1000
 
 
-def test_what_ships_is_drawn_by_the_phantom_and_another_drawing_can_be_chosen() -> None:
-    assert {recipe.load(name).phantoms.drawing for name in recipe.shipped()} == {"phantom"}
+def test_what_ships_learns_from_both_drawings_and_another_can_be_chosen() -> None:
+    assert recipe.load("starter").phantoms.drawing == "both"
+    assert {recipe.load(name).phantoms.drawing for name in recipe.shipped() if name != "starter"} == {"phantom"}
     assert recipe.load("starter", ['phantoms.drawing="hand"']).phantoms.drawing == "hand"
-    with pytest.raises(RecipeError, match=r"phantoms\.drawing: Input should be 'phantom' or 'hand'"):
+    with pytest.raises(RecipeError, match=r"phantoms\.drawing: Input should be 'phantom', 'hand' or 'both'"):
         recipe.load("starter", ['phantoms.drawing="foot"'])
 
 
@@ -68,7 +69,7 @@ def test_another_value_is_taken_and_checked() -> None:
         ("width = 0.25", "width = 1.5", r"network\.width: Input should be less than or equal to 1, received 1\.5"),
         ('architecture = "xception"', 'architecture = "vgg"', r"network\.architecture: Input should be 'xception'"),
         ("test = 1000", "", r"phantoms\.test: Field required"),
-        ("training = 8000", "training = 1_000_000_001", r"phantoms\.training: .* less than or equal to 1000000000"),
+        ("training = 24000", "training = 1_000_000_001", r"phantoms\.training: .* less than or equal to 1000000000"),
         ("rows = 256", "rows = ", r"changed\.toml: not TOML"),
         ('loss = "mae"', 'loss = "huber"', r"fit: .*huber_delta: expected with the loss huber"),
         ('loss = "mae"', 'loss = "cross_entropy"', r"fit\.loss: expected cross_entropy with head\.answers stages"),

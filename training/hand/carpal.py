@@ -13,9 +13,9 @@ from training.phantom.outline import Points, place, rounded
 
 # Share of its mature size, beside the hand's, that a carpal bone has at each share of its growth (more than 1, for
 # cutting corners takes something away), and how nearly it is a mere ellipse. By eye on radiographs of the RSNA set at
-# 24, 54, 60, 102, 120 and 150 months.
+# 24, 54, 60, 69, 82, 102, 120 and 150 months.
 _GROWTH = (0.0, 0.04, 0.15, 0.3, 0.5, 0.75, 1.0)
-_SIZE = (0.15, 0.46, 0.74, 0.86, 0.96, 1.02, 1.06)
+_SIZE = (0.15, 0.40, 0.63, 0.80, 0.93, 1.02, 1.06)
 _ROUNDNESS = (1.0, 1.0, 0.9, 0.72, 0.45, 0.15, 0.0)
 # The hook shows from the age of some 10 years in boys (by eye), half way of the hamate's growth.
 _HOOK_GROWTH = (0.5, 0.8)

@@ -30,7 +30,7 @@ def maturity_of(progress: Progress) -> float:
 def widths_mm(adult: LongBone, scale: Scale, variation: Variation, maturity: float) -> tuple[float, float, float]:
     """Return a bone's widths at its plate, its waist and its other end, mm."""
     near, waist, far = (width * variation.width for width in adult.widths_mm)
-    waist *= scale.waist * variation.waist
+    waist *= scale.waist * variation.waist * (0.92 + 0.08 * scale.grown)  # by eye: slender in a child
     far *= scale.width
     young = waist + 0.85 * (far - waist)  # a child's shaft flares less at the end without a plate
     return near * scale.width, waist, young + maturity * (far - young)

@@ -35,19 +35,20 @@ class Mineral:
     ----------
     path_mm : ndarray
         (rows, columns) float32 ≥ 0: mineral in the beam's way.
-    is_bone, is_growth_plate : ndarray
-        (rows, columns) bool.
+    is_bone, is_carpal, is_growth_plate : ndarray
+        (rows, columns) bool; sesamoids are among the carpal bones.
     """
 
     path_mm: Float32
     is_bone: NDArray[np.bool_]
+    is_carpal: NDArray[np.bool_]
     is_growth_plate: NDArray[np.bool_]
 
     @classmethod
     def none(cls, frame: Frame) -> "Mineral":
         """Return that of a picture without bones."""
         shape = (frame.rows, frame.columns)
-        return cls(np.zeros(shape, np.float32), np.zeros(shape, bool), np.zeros(shape, bool))
+        return cls(np.zeros(shape, np.float32), *np.zeros((3, *shape), bool))
 
 
 def add_piece(piece: Piece, frame: Frame, pattern: Spongiosa, offset_mm: Points, mineral: Mineral) -> None:
@@ -119,6 +120,7 @@ def add_carpal(carpal: Carpal, frame: Frame, pattern: Spongiosa, offset_mm: Poin
     if carpal.hook_mm is not None:
         _add_hook(carpal.hook_mm, carpal.hook, frame, mineral)
     mineral.is_bone[window] |= mask > 0
+    mineral.is_carpal[window] |= mask > 0
 
 
 def _add_hook(hook_mm: Points, strength: float, frame: Frame, mineral: Mineral) -> None:

@@ -74,6 +74,7 @@ def draw(bone_age_months: float, sex: Sex, seed: int, rows: int = 512) -> Phanto
     return Phantom(
         np.round(image * _FULL_SCALE).astype(np.uint16),
         bone_mask,
+        _coarse(mineral.is_carpal),
         _coarse(mineral.is_growth_plate & ~mineral.is_bone) & ~bone_mask,
         float(1 / frame.pixels_per_mm),
         bone_age_months,

@@ -22,8 +22,8 @@ from training.phantom.proportions import Scale, scale_of_hand
 
 _PHALANGES: Final = ("proximal_phalanx", "middle_phalanx", "distal_phalanx")
 _JOINT_GAP_MM: Final = 1.4
-# Standard deviations between people, by eye: of distances in the hand, of those between wrist and metacarpals, which are
-# less than in the table, of where joints lie, and the wrist.
+# Standard deviations between people, by eye: of distances in the hand, of those between wrist and metacarpals, which
+# are less than in the table, of where joints lie, and the wrist.
 _HAND_LAYOUT: Final = 0.035
 _CARPUS_CLOSER, _CARPUS_LAYOUT = 0.04, 0.03
 _JOINT_MM: Final = 0.8
@@ -74,7 +74,8 @@ class _Builder:
         self.round_variations = sample_round_variations(rng)
         closer = {"distal_radius": self.carpus, "distal_ulna": self.carpus}
         self.joints = {
-            name: point * closer.get(name, layout) + rng.normal(0, _JOINT_MM, 2) * scale.length for name, point in joints_mm().items()
+            name: point * closer.get(name, layout) + rng.normal(0, _JOINT_MM, 2) * scale.length
+            for name, point in joints_mm().items()
         }
         moved = rng.normal(0, _WRIST_MM, 2) * (1.0, 0.6) * scale.length
         for name in ("distal_radius", "distal_ulna"):

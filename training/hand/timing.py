@@ -25,7 +25,7 @@ _CLOSING_FOREARM_MONTHS: Final = 34.0
 _SCAR_MONTHS: Final = 24.0
 # Spread of single centres around the hand's bone age: one hand is never all of one age. A share of the age of
 # appearance, and months of the age of fusion; half of the latter is shared by a row of bones alike.
-_APPEARANCE_SPREAD: Final = 0.08
+_APPEARANCE_SPREAD: Final = 0.12
 _FUSION_SPREAD_MONTHS: Final = 3.0
 
 

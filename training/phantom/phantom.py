@@ -36,6 +36,8 @@ class Phantom:
         (rows, columns) uint16, bone bright: a standard radiograph.
     bone_mask : ndarray
         (rows, columns) bool: where bone is in the beam.
+    carpal_mask : ndarray
+        (rows, columns) bool: where that is a carpal bone or a sesamoid.
     growth_plate_mask : ndarray
         (rows, columns) bool: open growth plates of centres that have appeared; empty for a grown hand.
     pixel_spacing_mm : float
@@ -50,6 +52,7 @@ class Phantom:
 
     image: NDArray[np.uint16]
     bone_mask: NDArray[np.bool_]
+    carpal_mask: NDArray[np.bool_]
     growth_plate_mask: NDArray[np.bool_]
     pixel_spacing_mm: float
     bone_age_months: float
@@ -98,6 +101,7 @@ def draw(bone_age_months: float, sex: Sex, seed: int, rows: int = 512) -> Phanto
     return Phantom(
         _radiograph(thickness, frame.pixels_per_mm, appearance, for_noise),
         bone_mask,
+        _coarse(thickness.is_carpal),
         _coarse(thickness.is_growth_plate) & ~bone_mask,
         float(1 / frame.pixels_per_mm),
         bone_age_months,

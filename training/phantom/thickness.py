@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.phantom.framing import Frame
 from training.phantom.outline import Points
+from training.phantom.proportions import adult_male
 from training.phantom.raster import distance_to_edge_mm, inside
 from training.phantom.shaft import Bone
 from training.phantom.soft_tissue import SoftTissue
@@ -31,13 +32,14 @@ class Thickness:
     ----------
     bone_mm, soft_tissue_mm : ndarray
         (rows, columns) float32 ≥ 0: length of the beam's path through mineral, and through the hand.
-    is_bone, is_growth_plate, is_hand : ndarray
-        (rows, columns) bool.
+    is_bone, is_carpal, is_growth_plate, is_hand : ndarray
+        (rows, columns) bool; sesamoids are among the carpal bones.
     """
 
     bone_mm: NDArray[np.float32]
     soft_tissue_mm: NDArray[np.float32]
     is_bone: NDArray[np.bool_]
+    is_carpal: NDArray[np.bool_]
     is_growth_plate: NDArray[np.bool_]
     is_hand: NDArray[np.bool_]
 
@@ -65,7 +67,8 @@ def measure_thickness(
     """
     shape = (frame.rows, frame.columns)
     soft_mm, is_hand = _soft_tissue(soft_tissue, frame)
-    thickness = Thickness(np.zeros(shape, np.float32), soft_mm, np.zeros(shape, bool), np.zeros(shape, bool), is_hand)
+    is_bone, is_carpal, is_plate = np.zeros((3, *shape), bool)
+    thickness = Thickness(np.zeros(shape, np.float32), soft_mm, is_bone, is_carpal, is_plate, is_hand)
     for bone in bones:
         _add_bone(bone, frame, texture, thickness)
     return thickness
@@ -90,6 +93,8 @@ def _add_bone(bone: Bone, frame: Frame, texture: NDArray[np.float32], thickness:
         plate = inside(mask.shape, [frame.to_pixels(bone.plate_mm) - low])
         thickness.is_growth_plate[window] |= plate > mask
     thickness.is_bone[window] |= mask > 0
+    if bone.name in adult_male().round_bones:
+        thickness.is_carpal[window] |= mask > 0
 
 
 def _path_through_tube(

@@ -27,6 +27,9 @@ FIRST_SEEDS = {
 Drawing = Literal["phantom", "hand"]
 """Which package draws: `training.phantom`, or the truer `training.hand`."""
 DRAWINGS: Final = get_args(Drawing)
+Drawings = Literal[Drawing, "both"]
+"""One of them, or ``both``: every fourth hand by `training.phantom`, the others by `training.hand`."""
+_PHANTOM_EVERY: Final = 4
 _DRAW: Final[dict[Drawing, Callable[..., phantom.Phantom]]] = {"phantom": phantom.draw, "hand": hand.draw}
 
 MAX_HANDS = 1_000_000_000  # in a part, so that no hand serves two purposes
@@ -68,13 +71,14 @@ class Drawn:
     """
 
     count: int
-    drawing: Drawing = "phantom"
+    drawing: Drawings = "phantom"
     are_radiographs: bool = False
 
     @property
     def description(self) -> str:
         """What they are, in words."""
-        return f"hands drawn by training.{self.drawing}; no radiograph of a patient"
+        packages = " and ".join(f"training.{one}" for one in DRAWINGS if self.drawing in {one, "both"})
+        return f"hands drawn by {packages}; no radiograph of a patient"
 
     def parts(self, fractions: Fractions, seed: int, counts: Counts | None = None) -> dict[Part, list[Case]]:
         """Return the training hands, and for each other part a fifth as many, or as many as `counts` says."""
@@ -87,7 +91,7 @@ class Drawn:
         return phantoms(part or Part.TEST, self.count, self.drawing)
 
 
-def phantoms(part: Part, count: int, drawing: Drawing = "phantom") -> list[Case]:
+def phantoms(part: Part, count: int, drawing: Drawings = "phantom") -> list[Case]:
     """Return the drawn hands of a part.
 
     Half of the ages are uniform over all ages, so that the few infants and adults are learned too; half follow
@@ -100,7 +104,7 @@ def phantoms(part: Part, count: int, drawing: Drawing = "phantom") -> list[Case]
     count
         How many, at most 1,000,000,000; fewer are the first of more.
     drawing
-        Which package draws them; ages, sexes and seeds are the same by either.
+        Which package draws them; ages, sexes and seeds are the same by each.
 
     Returns
     -------
@@ -111,7 +115,10 @@ def phantoms(part: Part, count: int, drawing: Drawing = "phantom") -> list[Case]
     return [_case(seed, drawing) for seed in range(first, first + count)]
 
 
-def _case(seed: int, drawing: Drawing = "phantom") -> Case:
+def _case(seed: int, drawings: Drawings) -> Case:
+    drawing = drawings
+    if drawing == "both":
+        drawing = "hand" if seed % _PHANTOM_EVERY else "phantom"
     rng = np.random.default_rng([seed, 1])  # 1: other numbers than those of the drawing, which starts from `seed`
     uniform = rng.uniform(MIN_BONE_AGE_MONTHS, MAX_BONE_AGE_MONTHS)
     as_in_rsna = rng.normal(_RSNA_MEAN_MONTHS, _RSNA_SD_MONTHS)

@@ -8,7 +8,7 @@ import pytest
 from db.vocabulary import Sex
 from training import hand, phantom
 from training.cases import Part
-from training.sources.phantoms import phantoms
+from training.sources.phantoms import Drawn, phantoms
 
 
 def test_no_hand_serves_two_purposes() -> None:
@@ -41,3 +41,11 @@ def test_each_drawing_is_drawn_by_its_own_package() -> None:
     months, sex, seed = plain.bone_age_months, plain.sex, plain.picture.seed
     assert np.array_equal(plain.picture.standard_radiograph(64), phantom.draw(months, sex, seed, 64).image)
     assert np.array_equal(truer.picture.standard_radiograph(64), hand.draw(months, sex, seed, 64).image)
+
+
+def test_of_both_drawings_every_fourth_hand_is_the_phantoms() -> None:
+    hands = phantoms(Part.TRAINING, 8, "both")
+    assert [case.picture.drawing for case in hands] == ["phantom", "hand", "hand", "hand"] * 2
+    assert (
+        Drawn(8, "both").description == "hands drawn by training.phantom and training.hand; no radiograph of a patient"
+    )
