@@ -21,6 +21,7 @@ from tests.bench import (
     epoch,
     pipeline,
     published,
+    radiographs,
     reading,
     receive,
     region,
@@ -34,6 +35,7 @@ EXTRAS: dict[str, Callable[[], Table]] = {
     "region-assumed": region.assume,
     "epoch-whole": epoch.measure_whole,
     "transfer": transfer.measure,
+    "radiographs": radiographs.measure,
     "database-whole": database.measure_whole,
 }
 PARTS: dict[str, Callable[[], Table]] = {

@@ -2,14 +2,21 @@
 
 from pathlib import Path
 
-from training import cache
-from training.cases import Part
+from tests import heat
+from training import cache, recipe
+from training.cases import Case, Part
 from training.report.evaluation import of_bundle
 from training.sources.phantoms import phantoms
 from worker import bundle
 from worker.engines import tensorflow
 
 HELD_OUT = 60  # of the card's 1,000: enough to tell a model that works from one that does not
+
+
+def held_out(shipped: bundle.Bundle) -> list[Case]:
+    made_by = recipe.of_bundle(shipped.folder)
+    assert made_by is not None
+    return phantoms(Part.TEST, HELD_OUT, made_by.phantoms.drawing)
 
 
 def test_the_card_claims_at_most_12_months_on_a_thousand_held_out_hands() -> None:
@@ -22,7 +29,7 @@ def test_the_card_claims_at_most_12_months_on_a_thousand_held_out_hands() -> Non
 
 def test_the_starter_does_what_its_card_claims(tmp_path: Path) -> None:
     shipped = bundle.load(bundle.starter_folder())
-    hands = phantoms(Part.TEST, HELD_OUT)
+    hands = held_out(shipped)
     images = cache.images(hands, shipped.card.preprocessing, tmp_path, processes=1)
     found = of_bundle(shipped, tensorflow.load(shipped), images, hands, stressed=0)
     measured = found.analysis.overall.figures["mae"]
@@ -34,3 +41,10 @@ def test_the_starter_does_what_its_card_claims(tmp_path: Path) -> None:
     }
     assert found.ms_per_radiograph is not None
     assert found.ms_per_radiograph > 0
+
+
+def test_the_starter_looks_at_growth_plates_and_carpal_bones() -> None:
+    shipped = bundle.load(bundle.starter_folder())
+    found = heat.on_bones_that_tell(tensorflow.load(shipped), held_out(shipped), shipped.card.preprocessing)
+    assert found.empty < HELD_OUT / 10
+    assert found.ratio >= 1.5

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from training.cases import DataError
 
 if TYPE_CHECKING:
+    from training.sources.phantoms import Drawings
     from training.sources.source import Source
 
-KINDS = "phantoms:N or hands:N (from 1 up), rsna:FOLDER, dicom:FOLDER or database"
+KINDS = "phantoms:N, hands:N or both:N (from 1 up), rsna:FOLDER, dicom:FOLDER or database"
+_DRAWINGS: "dict[str, Drawings]" = {"phantoms": "phantom", "hands": "hand", "both": "both"}
 
 
 def open_source(data: str) -> "Source":
@@ -17,7 +19,7 @@ def open_source(data: str) -> "Source":
     Parameters
     ----------
     data
-        ``phantoms:N`` or ``hands:N`` (from 1 up), ``rsna:FOLDER``, ``dicom:FOLDER`` or ``database``.
+        ``phantoms:N``, ``hands:N`` or ``both:N`` (from 1 up), ``rsna:FOLDER``, ``dicom:FOLDER`` or ``database``.
 
     Returns
     -------
@@ -33,8 +35,8 @@ def open_source(data: str) -> "Source":
     from training.sources import database, dicom, phantoms, rsna
 
     match data.partition(":"):
-        case ("phantoms" | "hands") as kind, ":", count if count.isdecimal() and 0 < int(count) <= phantoms.MAX_HANDS:
-            return phantoms.Drawn(int(count), "phantom" if kind == "phantoms" else "hand")
+        case kind, ":", count if kind in _DRAWINGS and count.isdecimal() and 0 < int(count) <= phantoms.MAX_HANDS:
+            return phantoms.Drawn(int(count), _DRAWINGS[kind])
         case "rsna", ":", folder if folder:
             return rsna.open_folder(Path(folder))
         case "dicom", ":", folder if folder:

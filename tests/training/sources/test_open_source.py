@@ -42,6 +42,12 @@ def test_hands_are_the_truer_drawing() -> None:
     assert {case.picture.drawing for cases in parts.values() for case in cases} == {"hand"}
 
 
+def test_both_are_by_either_drawing() -> None:
+    source = open_source("both:4")
+    assert source.description == "hands drawn by training.phantom and training.hand; no radiograph of a patient"
+    assert [case.picture.drawing for case in source.chosen(None, DEFAULT_FRACTIONS, 0)].count("phantom") == 1
+
+
 def test_radiographs_to_evaluate_with_are_all_or_those_of_a_part(shared_data: Path) -> None:
     source = open_source(f"rsna:{shared_data / 'hand_radiographs'}")
     assert source.are_radiographs
