@@ -36,6 +36,7 @@ EXTRAS: dict[str, Callable[[], Table]] = {
     "epoch-whole": epoch.measure_whole,
     "transfer": transfer.measure,
     "radiographs": radiographs.measure,
+    "review": radiographs.review,
     "database-whole": database.measure_whole,
 }
 PARTS: dict[str, Callable[[], Table]] = {

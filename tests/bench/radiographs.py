@@ -5,6 +5,7 @@ radiographs with their heat maps. The 29 are never learned from; ``docs/starter_
 for.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from db.tables import Radiograph
+from db.vocabulary import Laterality, ViewPosition
 from tests import heat
 from training import cache, recipe
 from training.analysis import Errors
@@ -27,8 +30,11 @@ from training.predictions import Predictions
 from training.sources.phantoms import phantoms
 from training.sources.rsna import open_folder
 from worker import bundle, explain
+from worker.active import Active, novelty_check
+from worker.assess import find
 from worker.engines import Engine, tensorflow
 from worker.preprocess import encode_sex
+from worker.radiograph import negative
 from worker.views import with_views
 
 RADIOGRAPHS = Path("../shared/data/hand_radiographs")
@@ -36,6 +42,21 @@ WRITTEN = Path(".bench")
 HELD_OUT = 300
 ITS_CARPUS = "2670.png"  # the outlines of the grown carpal bones that `training.hand` draws were read off this one
 _BLUE, _RED, _GREY = "#1f5f8b", "#a23b3b", "#888888"
+Lie = Callable[[npt.NDArray[np.uint16]], npt.NDArray[np.uint16]]
+_LIES: dict[str, Lie] = {
+    "as they are": lambda pixels: pixels,
+    "mirrored": lambda pixels: pixels[:, ::-1],
+    "as negatives": negative,
+    "as mirrored negatives": lambda pixels: negative(pixels[:, ::-1]),
+    "turned by 180°": lambda pixels: np.rot90(pixels, 2),
+    "turned by 90°": np.rot90,
+    "turned by 270°": lambda pixels: np.rot90(pixels, 3),
+}
+_HEADERS = {
+    "as they are": (Laterality.LEFT, None, Laterality.RIGHT),
+    "mirrored": (Laterality.RIGHT, None, Laterality.LEFT),
+    "as mirrored negatives": (Laterality.RIGHT,),
+}
 _STYLE = {"font.size": 9, "svg.hashsalt": "radiographs", "axes.spines.top": False, "axes.spines.right": False}
 _ACROSS = 4
 
@@ -60,6 +81,33 @@ def measure() -> Table:
         )
     table.caption = _heat(shipped, engine)
     return table
+
+
+def review() -> Table:
+    """Tell how many of the 29 must be reviewed as they are, mirrored, negative and turned, by header."""
+    shipped = bundle.load(bundle.starter_folder())
+    views = shipped.card.views
+    active = Active(shipped, tensorflow.load(shipped), "tensorflow", views, novelty_check(shipped, views))
+    cases = open_folder(RADIOGRAPHS).cases
+    table = Table("the 29", "header", "needs review", "noted", "MAE of the others", title="review of real radiographs")
+    for words, lie in _LIES.items():
+        for header in _HEADERS.get(words, (Laterality.LEFT,)):
+            found = [_found(case, lie, header, active) for case in cases]
+            errors = [error for needs_review, _, error in found if not needs_review]
+            needed, noted = (sum(bool(one[place]) for one in found) for place in (0, 1))
+            error = f"{np.mean(errors):.1f} ({len(errors)})" if errors else "–"
+            table.add_row(words, header.name if header else "none", str(needed), str(noted), error)
+    return table
+
+
+def _found(case: Case, lie: Lie, header: Laterality | None, active: Active) -> tuple[bool, bool, float]:
+    """Return whether a radiograph must be reviewed, whether anything is noted, and the error."""
+    pixels = np.ascontiguousarray(lie(case.picture.standard_radiograph()))
+    row = Radiograph(patient_sex=case.sex, laterality=header, view_position=ViewPosition.PA)
+    found = find(row, pixels, active)
+    assert found.estimate.bone_age_months is not None
+    error = abs(found.estimate.bone_age_months - case.bone_age_months)
+    return bool(found.review_reasons), bool(found.notes), error
 
 
 def _groups(cases: list[Case]) -> dict[str, npt.NDArray[np.bool_]]:
