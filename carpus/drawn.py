@@ -30,7 +30,7 @@ def hands() -> list[Outgoing]:
 
 
 def _draw(number: int, bone_age_months: float) -> Dataset:
-    from training.phantom import draw
+    from training.hand import draw
 
     sex = Sex.FEMALE if number % 2 else Sex.MALE
     image = draw(bone_age_months, sex, FIRST_SEED + number, rows=ROWS).image
