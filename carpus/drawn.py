@@ -13,7 +13,7 @@ from db.vocabulary import DRAWN_READER, Sex
 
 ROWS = 1_000
 AGES_MONTHS = (12, 30, 48, 66, 84, 102, 120, 138, 156, 174, 192, 216)
-FIRST_SEED = 3_000_000_000  # far from those that any model is trained on, see `training.sources.phantoms`
+FIRST_SEED = 4_000_000_000  # beyond those of every part that a model is made with, see `training.sources.phantoms`
 ISSUER = "Carpus demonstration"
 
 

@@ -16,7 +16,7 @@ from db.tables import Radiograph, ReadingList, ReadingListItem, ReferenceRead
 from db.vocabulary import Sex, State
 from tests.rows import DIGEST
 from training.cases import Case
-from training.sources.phantoms import _case
+from training.sources.phantoms import drawn_case
 from worker import radiograph
 
 ISSUER = "site"
@@ -28,7 +28,7 @@ Reads = Callable[[Case], float]
 
 def hands(count: int) -> list[Case]:
     """Return so many drawn hands, each of a patient of its own, that no recipe learns from."""
-    return [_case(seed) for seed in range(_FIRST_SEED, _FIRST_SEED + count)]
+    return [drawn_case(seed) for seed in range(_FIRST_SEED, _FIRST_SEED + count)]
 
 
 def read_as_drawn(case: Case) -> float:

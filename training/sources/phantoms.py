@@ -112,10 +112,19 @@ def phantoms(part: Part, count: int, drawing: Drawings = "phantom") -> list[Case
         Ages from 1 to 228 months, the sexes even.
     """
     first = FIRST_SEEDS[part]
-    return [_case(seed, drawing) for seed in range(first, first + count)]
+    return [drawn_case(seed, drawing) for seed in range(first, first + count)]
 
 
-def _case(seed: int, drawings: Drawings) -> Case:
+def drawn_case(seed: int, drawings: Drawings = "phantom") -> Case:
+    """Return the hand of a seed, whose bone age and sex follow from that, too.
+
+    Parameters
+    ----------
+    seed
+        At least 0.
+    drawings
+        Which package draws it.
+    """
     drawing = drawings
     if drawing == "both":
         drawing = "hand" if seed % _PHANTOM_EVERY else "phantom"
